@@ -1,0 +1,3 @@
+"""Levada: ordinary Python functions become recorded, retried, cached and recoverable runs."""
+
+from __future__ import annotations
