@@ -1,0 +1,108 @@
+"""What all runs of this process share: home, settings, clock, journal, results.
+
+One session per process, built on the first run (by `levada.session`, which knows how) and replaced in tests. Code
+reads no global but this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from levada.core.clock import Clock
+    from levada.wire.records import Record
+
+
+class Journal(Protocol):
+    """Where records go. Appending never blocks on a network and never raises for a full disk."""
+
+    @property
+    def writer(self) -> bytes:
+        """16-byte id of this stream of records."""
+        ...
+
+    def append(self, record: Record) -> None:
+        """Append one record; on return it survives the death of this process (see the durability setting)."""
+        ...
+
+    def close(self) -> None:
+        """Close the stream; the lock on it is given up."""
+        ...
+
+
+class Limits(Protocol):
+    """Concurrency slots, as the engine needs them: asked for, renewed, given back."""
+
+    def acquire(
+        self, names: list[str], slots: int, *, strict: bool, timeout: float | None, run: bytes | None, task: bytes | None
+    ) -> Any:
+        """Wait for slots in all the named limits; returns a lease, or None when no such limit exists."""
+        ...
+
+    async def aacquire(
+        self, names: list[str], slots: int, *, strict: bool, timeout: float | None, run: bytes | None, task: bytes | None
+    ) -> Any:
+        """`acquire` for coroutines."""
+        ...
+
+    def release(self, lease: Any) -> None:
+        """Give the slots back."""
+        ...
+
+
+class Session:
+    """The process-wide parts that runs are made with."""
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        settings: Any,
+        clock: Clock,
+        journal: Journal,
+        results: Any,
+        new_id: Callable[[], bytes],
+        limits: Callable[[], Limits],
+    ) -> None:
+        self.home = home
+        self.settings = settings
+        self.clock = clock
+        self.journal = journal
+        self.results = results
+        self.new_id = new_id
+        self.limits = limits
+
+
+_current: Session | None = None
+_factory: Callable[[], Session] | None = None
+
+
+def current() -> Session:
+    """The session of this process; built when first asked for."""
+    global _current  # noqa: PLW0603 - the one global, see the module's docstring
+    if _current is None:
+        if _factory is None:
+            raise RuntimeError("No session can be built: import levada.session first.")
+        _current = _factory()
+    return _current
+
+
+def existing() -> Session | None:
+    """The session of this process, if one was built."""
+    return _current
+
+
+def replace(session: Session | None) -> Session | None:
+    """Put another session in place; returns the one that was there."""
+    global _current  # noqa: PLW0603
+    before, _current = _current, session
+    return before
+
+
+def set_factory(factory: Callable[[], Session]) -> None:
+    """Say how a session is built when one is first needed."""
+    global _factory  # noqa: PLW0603
+    _factory = factory
