@@ -1,0 +1,50 @@
+# Everything a developer does with this tree. It needs make and Python 3.11 or newer; the rest is installed into .venv.
+#   PYTHON=/path/to/python   the interpreter to build .venv with (default: the newest supported one that is found)
+#   JOBS=2                   processes that run tests side by side
+#   ARGS="-k retry"          passed on to pytest, to the demo or to the benchmarks
+
+VENV   ?= .venv
+JOBS   ?= 2
+ARGS   ?=
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench chaos matrix lock clean
+
+help: ## Print these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Run the example pipeline on real data, twice: fresh, then from cache
+	$(BIN)/python examples/demo.py $(ARGS)
+
+test: $(READY) ## Run all tests (chaos tests in their short form)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+check: $(READY) ## Style, types, arrows between rooms, sizes, names: everything that needs no test run
+	$(BIN)/python tools/check.py
+
+fix: $(READY) ## Format, and repair what ruff can repair
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure Levada beside its peers (peers are installed on demand in their own environments)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(READY) ## Run the chaos tests in their long form: kills, torn files, full disks, many processes
+	LEVADA_CHAOS=long $(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
+
+matrix: ## Run the tests on every supported Python that this machine has
+	sh tools/matrix.sh $(ARGS)
+
+lock: $(READY) ## Refresh the pins in requirements/ (newer versions: ARGS=--upgrade)
+	sh tools/lock.sh $(BIN)/uv $(ARGS)
+
+clean: ## Remove the environments, caches and build products
+	rm -rf $(VENV) .venv-3.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp lies inside the environment, so that removing the one removes the other.
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml tools/environment.sh
+	PYTHON="$(PYTHON)" sh tools/environment.sh $(VENV)
+	@touch $@

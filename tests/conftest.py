@@ -1,0 +1,30 @@
+"""What every test stands on: a home of its own, and no setting of the person who runs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _clean_environment() -> list[str]:
+    # LEVADA_CHAOS chooses how long the chaos tests run; everything else would change what the product does.
+    return [name for name in os.environ if name.startswith(("LEVADA_", "PREFECT_")) and name != "LEVADA_CHAOS"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the user's settings and home before the first test module is imported."""
+    for name in _clean_environment():
+        del os.environ[name]
+    os.environ["LEVADA_HOME"] = os.devnull + "/collection-touches-no-home"
+
+
+@pytest.fixture(autouse=True)
+def levada_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of this test alone; subprocesses that it starts inherit it."""
+    for name in _clean_environment():
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home") / ".levada"
+    monkeypatch.setenv("LEVADA_HOME", str(home))
+    return home

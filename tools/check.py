@@ -1,0 +1,48 @@
+"""`make check`: runs every check, shows what each has to say, and sums up at the end.
+
+All checks run even when one fails, so that a change is put right in one go. What fails twice (a syntax error, say) is
+said twice; read from the top.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tree import ROOT
+
+BIN = Path(sys.executable).parent
+
+CHECKS: dict[str, list[str]] = {
+    "style": [str(BIN / "ruff"), "check", "--quiet", "--output-format", "concise", "."],
+    "format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
+    "sizes": [sys.executable, "tools/check_sizes.py"],
+    "imports": [sys.executable, "tools/check_imports.py"],
+    "names": [sys.executable, "tools/check_names.py"],
+    "tree": [sys.executable, "tools/check_tree.py"],
+    "arrows": [str(BIN / "lint-imports"), "--no-cache"],
+    "types": [str(BIN / "mypy")],
+}
+
+
+def main() -> int:
+    """Run the named checks, or all of them; the exit code says whether one failed."""
+    chosen = sys.argv[1:] or list(CHECKS)
+    verdicts: list[tuple[str, bool, float]] = []
+    for name in chosen:
+        print(f"== {name}", flush=True)
+        started = time.monotonic()
+        # A fixed width keeps the output of tools that draw to the terminal readable in a log.
+        done = subprocess.run(CHECKS[name], cwd=ROOT, check=False, env={**os.environ, "COLUMNS": "160"})
+        verdicts.append((name, done.returncode == 0, time.monotonic() - started))
+    print()
+    for name, passed, seconds in verdicts:
+        print(f"  {name:<10} {'ok' if passed else 'FAILED':<8} {seconds:5.1f} s")
+    return 0 if all(passed for _, passed, _ in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
