@@ -1,0 +1,95 @@
+"""Parameters against annotations, by pydantic's lax mode; imported only when a value needs it."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+if TYPE_CHECKING:
+    from levada.parameters import Signature
+
+_LOOSE = ConfigDict(arbitrary_types_allowed=True)
+
+
+def adapters_of(signature: Signature) -> dict[str, TypeAdapter[Any]]:
+    """One pydantic adapter a parameter; made once for each function."""
+    if signature.adapters is None:
+        hints = _hints(signature.function)
+        signature.adapters = {name: _adapter(hints.get(name, Any)) for name in signature.names}
+    return signature.adapters
+
+
+def validate(signature: Signature, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, coerced to their annotations.
+
+    Raises:
+        ValueError: with a line for each value that does not fit.
+    """
+    adapters = adapters_of(signature)
+    result: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in parameters.items():
+        try:
+            result[name] = _validate_one(signature, adapters[name], name, value)
+        except ValidationError as error:
+            problems.extend(_lines(name, error))
+    if problems:
+        raise ValueError("\n".join(problems))
+    return result
+
+
+def _validate_one(signature: Signature, adapter: TypeAdapter[Any], name: str, value: Any) -> Any:
+    if name == signature.variable_positional:
+        return tuple(adapter.validate_python(item) for item in value)
+    if name == signature.variable_keywords:
+        return {key: adapter.validate_python(item) for key, item in value.items()}
+    if value is None and signature.defaults.get(name, ...) is None:
+        return None
+    return adapter.validate_python(value)
+
+
+def _lines(name: str, error: ValidationError) -> list[str]:
+    return [
+        f" - {'.'.join([name, *map(str, problem['loc'])])}: {problem['msg']} (got {_short(problem.get('input'))})"
+        for problem in error.errors(include_url=False)
+    ]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=_LOOSE)
+    except PydanticUserError:  # models, dataclasses and typed dicts carry their own configuration
+        try:
+            return TypeAdapter(annotation)
+        except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+            return TypeAdapter(Any)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    target = getattr(function, "__func__", function)
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return _hints_one_by_one(target)
+
+
+def _hints_one_by_one(function: Any) -> dict[str, Any]:
+    """Annotations of which some cannot be resolved (names imported for type checkers only): those become Any."""
+    names = getattr(function, "__globals__", {})
+    hints: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        holder = type("_Holder", (), {"__annotations__": {name: annotation}})
+        try:
+            hints[name] = typing.get_type_hints(holder, globalns=names, include_extras=True)[name]
+        except (NameError, TypeError, AttributeError):
+            hints[name] = Any
+    return hints
