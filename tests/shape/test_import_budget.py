@@ -104,3 +104,14 @@ def test_importing_the_face_touches_no_file_and_starts_no_thread(levada_home) ->
     assert done.stdout.strip() == "1"
     assert done.stderr == ""
     assert not levada_home.exists()
+
+
+def test_printing_the_help_of_the_command_loads_no_heavy_library() -> None:
+    """Completion, scripts and people at a prompt pay for `levada --help` each time (docs/decisions/0003)."""
+    program = (
+        "import contextlib, io, sys; sys.argv = ['levada', '--help']\n"
+        "from levada.cli.main import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main()"
+    )
+    heavy = {"asyncio", "cloudpickle", "httpx", "multiprocessing", "pydantic", "rich", "sqlite3"}
+    assert sorted(_loaded_by(program) & heavy) == []
