@@ -35,7 +35,7 @@ chaos: $(READY) ## Run the chaos tests in their long form: kills, torn files, fu
 	LEVADA_CHAOS=long $(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
 
 matrix: ## Run the tests on every supported Python that this machine has
-	sh tools/matrix.sh $(ARGS)
+	JOBS=$(JOBS) sh tools/matrix.sh $(ARGS)
 
 lock: $(READY) ## Refresh the pins in requirements/ (newer versions: ARGS=--upgrade)
 	sh tools/lock.sh $(BIN)/uv $(ARGS)

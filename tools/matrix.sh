@@ -27,7 +27,9 @@ for version in 3.11 3.12 3.13; do
         continue
     fi
     echo "== Python $version ($python)"
-    if make --no-print-directory test VENV=".venv-$version" PYTHON="$python" ARGS="$*"; then
+    environment=.venv-$version
+    if make --no-print-directory VENV="$environment" PYTHON="$python" "$environment/.ready" &&
+        "$environment/bin/python" -m pytest -n "${JOBS:-2}" --dist worksteal "$@"; then
         verdicts="$verdicts
   Python $version  passed"
     else
