@@ -1,4 +1,4 @@
-"""`make check`: runs every check, shows what each has to say, and sums up at the end.
+"""`make check`: runs every check, shows what the failed ones have to say, and sums up at the end.
 
 All checks run even when one fails, so that a change is put right in one go. What fails twice (a syntax error, say) is
 said twice; read from the top.
@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 
 CHECKS: dict[str, list[str]] = {
     "style": [str(BIN / "ruff"), "check", "--quiet", "--output-format", "concise", "."],
-    "format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
+    "format": [str(BIN / "ruff"), "format", "--check", "--output-format", "concise", "."],
     "sizes": [sys.executable, "tools/check_sizes.py"],
     "imports": [sys.executable, "tools/check_imports.py"],
     "names": [sys.executable, "tools/check_names.py"],
@@ -32,13 +32,22 @@ def main() -> int:
     """Run the named checks, or all of them; the exit code says whether one failed."""
     chosen = sys.argv[1:] or list(CHECKS)
     verdicts: list[tuple[str, bool, float]] = []
+    # A fixed width keeps the output of tools that draw to the terminal readable in a log.
+    environment = {**os.environ, "COLUMNS": "160"}
     for name in chosen:
-        print(f"== {name}", flush=True)
         started = time.monotonic()
-        # A fixed width keeps the output of tools that draw to the terminal readable in a log.
-        done = subprocess.run(CHECKS[name], cwd=ROOT, check=False, env={**os.environ, "COLUMNS": "160"})
+        done = subprocess.run(
+            CHECKS[name],
+            cwd=ROOT,
+            check=False,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         verdicts.append((name, done.returncode == 0, time.monotonic() - started))
-    print()
+        if done.returncode:
+            print(f"== {name}\n{done.stdout.rstrip()}\n", flush=True)
     for name, passed, seconds in verdicts:
         print(f"  {name:<10} {'ok' if passed else 'FAILED':<8} {seconds:5.1f} s")
     return 0 if all(passed for _, passed, _ in verdicts) else 1
