@@ -9,7 +9,8 @@
     ├── DefinitionError               a flow or task that is written wrongly, told at decoration
     │   ├── ReservedArgumentError     (also TypeError)
     │   ├── InvalidNameError          (also ValueError)
-    │   └── NameTemplateError         (also ValueError)
+    │   ├── NameTemplateError         (also ValueError)
+    │   └── RetryPolicyError          (also ValueError)
     ├── ParameterError
     │   ├── ParameterTypeError        values that do not fit the annotations
     │   ├── ParameterBindError        (also TypeError) wrong number or names of arguments
@@ -79,6 +80,10 @@ class InvalidNameError(DefinitionError, ValueError):
 
 class NameTemplateError(DefinitionError, ValueError):
     """A run-name template asks for something the function does not have."""
+
+
+class RetryPolicyError(DefinitionError, ValueError):
+    """The retries of a flow or task are written in a way that cannot work."""
 
 
 class ParameterError(LevadaError):
