@@ -1,0 +1,733 @@
+"""Futures: what a submitted task call gives back before it has ended.
+
+A `Future` can be waited for by threads (`wait`, `result`) and by coroutines (`await future`, `wait_async`), and tells
+whoever asked to be told (`add_done_callback`). Functions over many futures follow: `wait`, `as_completed`, `gather`.
+The last part finds and replaces futures inside any nesting of collections.
+
+Who makes a future finish is a task runner; it appears here only as a `Keeper`, so that this module knows no runner.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from uuid import UUID
+
+from levada.annotations import BaseAnnotation, opaque, quote
+from levada.core.states import State, StateType
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = [
+    "DoneAndNotDoneFutures",
+    "Future",
+    "FutureList",
+    "PrefectConcurrentFuture",
+    "PrefectDistributedFuture",
+    "PrefectFlowRunFuture",
+    "PrefectFuture",
+    "PrefectFutureList",
+    "aas_completed",
+    "as_completed",
+    "find",
+    "find_futures",
+    "gather",
+    "replace",
+    "resolve_futures_to_results",
+    "resolve_futures_to_states",
+    "wait",
+]
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_OPEN: Any = object()
+"""Lies in a future's mailbox until it ends; whoever takes it out decides how the future ends."""
+
+
+class Keeper(Protocol):
+    """Who makes a future finish: a task runner's record of one submission."""
+
+    def before_block(self) -> None:
+        """The calling thread is about to block until the future ends.
+
+        Raises:
+            RuntimeError: the future could then never end.
+        """
+        ...
+
+    def cancel(self) -> bool:
+        """Take the submission back, or ask its running code to stop; False when it is too late."""
+        ...
+
+
+class Blockable(Protocol):
+    """A worker of a pool, which wants to know when the task it runs blocks on a future."""
+
+    def before_block(self) -> None:
+        """The task waits from now on; its slot may be used by others."""
+        ...
+
+    def after_block(self) -> None:
+        """The task goes on; returns when it has a slot again."""
+        ...
+
+
+class _ThisThread(threading.local):
+    worker: Blockable | None = None
+
+
+this_thread = _ThisThread()
+"""Which worker the current thread is, set by pools on their own threads."""
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    worker = this_thread.worker
+    if worker is None:
+        yield
+        return
+    worker.before_block()
+    try:
+        yield
+    finally:
+        worker.after_block()
+
+
+class Future(Generic[R_co]):
+    """The outcome of a submitted task call, known now or later.
+
+    Attributes:
+        task_id: 16-byte id of the task run.
+        call_identity: which call this is, for the identity of calls that take the future as input; see
+            `levada.core.identity`.
+        name: of the task run, for people.
+        keeper: who makes it finish; None once it has.
+    """
+
+    # The mailbox is the only thing threads race for. `list.append`, `list.pop` and `list.remove` of an element that is
+    # found by identity are atomic, so ending a future and adding callbacks need no lock: the one who removes `_OPEN`
+    # sets the state and then empties the box; one who adds puts its callback in, then looks whether the state is
+    # there, and if so empties the box too. Held by test_futures: "callbacks run exactly once …".
+    __slots__ = ("__weakref__", "_final", "_latest", "_mailbox", "call_identity", "keeper", "name", "task_id")
+
+    def __init__(self, task_id: bytes, call_identity: bytes | None = None, name: str = "") -> None:
+        self.task_id = task_id
+        self.call_identity = call_identity
+        self.name = name
+        self.keeper: Keeper | None = None
+        self._final: State | None = None
+        self._latest: State | None = None
+        self._mailbox: list[Callable[[Future[Any]], object]] = [_OPEN]
+
+    @property
+    def task_run_id(self) -> UUID:
+        """Id of the task run."""
+        return UUID(bytes=self.task_id)
+
+    @property
+    def state(self) -> State:
+        """The state the run is known to be in: Pending until it starts, final when it has ended. Never blocks."""
+        return self._final or self._latest or State(StateType.PENDING)
+
+    def done(self) -> bool:
+        """Whether the run has ended."""
+        return self._final is not None
+
+    def wait(self, timeout: float | None = None) -> State | None:
+        """Block until the run has ended.
+
+        Args:
+            timeout: seconds; None waits for ever.
+
+        Returns:
+            The final state, or None when the time was up first.
+        """
+        if self._final is not None:
+            return self._final
+        if timeout is not None and timeout <= 0:
+            return None
+        if self.keeper is not None:
+            self.keeper.before_block()
+        gate = threading.Lock()
+        gate.acquire()
+
+        def open_gate(_: Future[Any]) -> None:
+            gate.release()
+
+        self.add_done_callback(open_gate)
+        try:
+            if self._final is None:
+                with _blocked():
+                    gate.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+        finally:
+            self._forget(open_gate)
+        return self._final
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R_co:
+        """Block until the run has ended and give what it returned.
+
+        Args:
+            timeout: seconds; None waits for ever.
+            raise_on_failure: raise the exception of a failed run; otherwise return it.
+
+        Raises:
+            TimeoutError: the run did not end in time; it goes on.
+            BaseException: what the run itself raised.
+        """
+        state = self._final or self.wait(timeout)
+        if state is None:
+            raise TimeoutError(f"{self._title()} did not complete within {timeout} seconds")
+        return state.result(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Block until the run has ended and give the exception it ended with, None when it completed."""
+        if self._final is None and self.wait(timeout) is None:
+            raise TimeoutError(f"{self._title()} did not complete within {timeout} seconds")
+        state = self.state
+        return None if state.is_completed() else state.result(raise_on_failure=False)
+
+    async def wait_async(self, timeout: float | None = None) -> State | None:
+        """`wait` for coroutines: the event loop goes on meanwhile."""
+        if self._final is None:
+            import asyncio  # lazy: only async authors pay for it
+
+            loop = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = loop.create_future()
+            callback = _waking(loop, woken)
+            self.add_done_callback(callback)
+            try:
+                # `wait` leaves `woken` alone when the time is up, and does not raise.
+                await asyncio.wait((woken,), timeout=timeout)
+            finally:
+                self._forget(callback)
+        return self._final
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R_co:
+        """`result` for coroutines: the event loop goes on meanwhile."""
+        state = self._final or await self.wait_async(timeout)
+        if state is None:
+            raise TimeoutError(f"{self._title()} did not complete within {timeout} seconds")
+        return await state.aresult(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]
+
+    aresult = result_async
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        return self.result_async().__await__()
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Call `fn(future)` once when the run has ended; at once when it has already.
+
+        It is called in whatever thread ends the run, so it should be quick. What it raises is logged.
+        """
+        self._mailbox.append(fn)
+        if self._final is not None:
+            self._empty_mailbox()
+
+    def cancel(self) -> bool:
+        """Take the call back if it has not started, otherwise ask its code to stop.
+
+        Returns:
+            False when it is too late: the run has ended, or nothing can stop it any more.
+        """
+        keeper = self.keeper
+        return False if keeper is None or self._final is not None else keeper.cancel()
+
+    def cancelled(self) -> bool:
+        """Whether the run ended because it was cancelled."""
+        return self._final is not None and self._final.is_cancelled()
+
+    def update(self, state: State) -> None:
+        """Make a state known that is not final; ignored when the run has ended."""
+        self._latest = state
+
+    def finish(self, state: State) -> bool:
+        """End the future: wake all who wait, run the callbacks.
+
+        Args:
+            state: the final state.
+
+        Returns:
+            False when it had ended before; then nothing changes.
+        """
+        try:
+            self._mailbox.remove(_OPEN)
+        except ValueError:
+            return False
+        self._final = state
+        self._latest = None
+        self.keeper = None
+        if self._mailbox:
+            self._mailbox.reverse()  # popping from the end then runs them in the order they were added
+            self._empty_mailbox()
+        return True
+
+    def _empty_mailbox(self) -> None:
+        mailbox = self._mailbox
+        while mailbox:
+            try:
+                callback = mailbox.pop()
+            except IndexError:  # another thread took the last one
+                return
+            try:
+                callback(self)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run must go on and the log must tell
+                _log_failed_callback(callback, error)
+            except BaseException:
+                self._empty_mailbox()
+                raise
+
+    def _forget(self, callback: Callable[[Future[Any]], object]) -> None:
+        try:
+            self._mailbox.remove(callback)
+        except ValueError:
+            pass  # it has been called, or is being called
+
+    def _title(self) -> str:
+        return f"Task run {self.name or self.task_run_id!s}"
+
+    def __copy__(self) -> Future[R_co]:
+        return self
+
+    def __deepcopy__(self, _: object) -> Future[R_co]:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._final is None:
+            raise TypeError(f"{self._title()} has not ended, so its future cannot be pickled; wait for it first")
+        return _finished, (self.task_id, self.call_identity, self.name, self._final)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name or self.task_run_id!s}, {self.state.name})"
+
+
+def _finished(task_id: bytes, call_identity: bytes | None, name: str, state: State) -> Future[Any]:
+    future: Future[Any] = Future(task_id, call_identity, name)
+    future.finish(state)
+    return future
+
+
+def _log_failed_callback(callback: object, error: Exception) -> None:
+    import logging  # lazy: only when a callback fails
+
+    logger = logging.getLogger("levada.futures")
+    logger.error("A done callback of a future failed: %r", callback, exc_info=error)
+
+
+def _waking(loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> Callable[[Future[Any]], None]:
+    """A done callback that ends an asyncio future, from any thread."""
+
+    def wake() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    def callback(_: Future[Any]) -> None:
+        try:
+            loop.call_soon_threadsafe(wake)
+        except RuntimeError:
+            pass  # the loop was closed: nobody waits there any more
+
+    return callback
+
+
+class FutureList(list[Future[R]], Generic[R]):
+    """What `map` gives back: a list of futures that can be waited for together."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until all have ended, or for `timeout` seconds."""
+        _wait_all(self, timeout)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[R]:
+        """Block until all have ended and give what they returned, in order.
+
+        Args:
+            timeout: seconds for all together; None waits for ever.
+            raise_on_failure: raise the exception of the first failed run; otherwise return exceptions in place.
+
+        Raises:
+            TimeoutError: not all ended in time; they go on.
+        """
+        if not _wait_all(self, timeout):
+            unfinished = sum(not future.done() for future in self)
+            raise TimeoutError(f"{unfinished} (of {len(self)}) task runs did not complete within {timeout} seconds")
+        return [future.result(raise_on_failure=raise_on_failure) for future in self]
+
+    async def wait_async(self, timeout: float | None = None) -> None:
+        """`wait` for coroutines."""
+        await _wait_all_async(self, timeout)
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[R]:
+        """`result` for coroutines; `await futures` is the same without a timeout."""
+        await self.wait_async(timeout)
+        unfinished = sum(not future.done() for future in self)
+        if unfinished:
+            raise TimeoutError(f"{unfinished} (of {len(self)}) task runs did not complete within {timeout} seconds")
+        return [await future.result_async(raise_on_failure=raise_on_failure) for future in self]
+
+    aresult = result_async
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        return self.result_async().__await__()
+
+
+PrefectFuture = Future
+PrefectConcurrentFuture = Future
+PrefectDistributedFuture = Future
+PrefectFlowRunFuture = Future
+PrefectFutureList = FutureList
+
+
+# Many futures at once.
+
+
+class DoneAndNotDoneFutures(NamedTuple):
+    """What `wait` found when it returned."""
+
+    done: set[Future[Any]]
+    not_done: set[Future[Any]]
+
+
+def wait(futures: Iterable[Future[Any]], timeout: float | None = None) -> DoneAndNotDoneFutures:
+    """Block until all the futures have ended, or for `timeout` seconds; tells which have and which have not."""
+    listed = list(futures)
+    _wait_all(listed, timeout)
+    done = {future for future in listed if future.done()}
+    return DoneAndNotDoneFutures(done, {future for future in listed if future not in done})
+
+
+def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> Generator[Future[R], None, None]:
+    """Yield each future when it has ended, the earliest first.
+
+    Args:
+        futures: any of them; one given twice is yielded once.
+        timeout: seconds from the first `next()` for all together; None waits for ever.
+
+    Raises:
+        TimeoutError: not all ended in time.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    listed = list(dict.fromkeys(futures))
+    ended: SimpleQueue[Future[R]] = SimpleQueue()
+    try:
+        for future in listed:
+            future.add_done_callback(ended.put)
+        for left in range(len(listed), 0, -1):
+            yield _next_ended(ended, listed, left, deadline)
+    finally:
+        for future in listed:
+            future._forget(ended.put)  # noqa: SLF001 - same module
+
+
+def _next_ended(ended: SimpleQueue[Future[R]], listed: list[Future[R]], left: int, deadline: float | None) -> Future[R]:
+    try:
+        return ended.get_nowait()
+    except Empty:
+        pass  # so this thread has to wait
+    _tell_keepers(listed)
+    with _blocked():
+        try:
+            return ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        except Empty:
+            raise TimeoutError(f"{left} (of {len(listed)}) futures unfinished") from None
+
+
+async def aas_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> AsyncIterator[Future[R]]:
+    """The twin of `as_completed` for coroutines, used with ``async for``."""
+    import asyncio  # lazy: only async authors pay for it
+
+    loop = asyncio.get_running_loop()
+    deadline = None if timeout is None else loop.time() + timeout
+    listed = list(dict.fromkeys(futures))
+    ended: asyncio.Queue[Future[R]] = asyncio.Queue()
+
+    def callback(future: Future[R]) -> None:
+        try:
+            loop.call_soon_threadsafe(ended.put_nowait, future)
+        except RuntimeError:
+            pass  # the loop was closed: nobody waits there any more
+
+    try:
+        for future in listed:
+            future.add_done_callback(callback)
+        for left in range(len(listed), 0, -1):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    future = await ended.get()
+            except TimeoutError:
+                raise TimeoutError(f"{left} (of {len(listed)}) futures unfinished") from None
+            yield future
+    finally:
+        for future in listed:
+            future._forget(callback)  # noqa: SLF001 - same module
+
+
+async def gather(*futures: Future[Any] | Iterable[Future[Any]], return_exceptions: bool = False) -> list[Any]:
+    """Wait, without blocking the event loop, until all futures have ended; gives their results in order.
+
+    Args:
+        futures: futures, or lists of them, which are taken apart.
+        return_exceptions: put exceptions in the place of results; otherwise the first failure is raised once all
+            have ended.
+    """
+    flat = FutureList[Any]()
+    for item in futures:
+        if isinstance(item, Future):
+            flat.append(item)
+        else:
+            flat.extend(item)
+    return await flat.result_async(raise_on_failure=not return_exceptions)
+
+
+def _wait_all(futures: Iterable[Future[Any]], timeout: float | None) -> bool:
+    """Block until all have ended, woken once; False when the time was up first."""
+    waiting = [future for future in futures if not future.done()]
+    if not waiting or (timeout is not None and timeout <= 0):
+        return not waiting
+    _tell_keepers(waiting)
+    gate = threading.Lock()
+    gate.acquire()
+    countdown = _countdown(waiting, gate.release)
+    opened = False
+    try:
+        with _blocked():
+            opened = gate.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+    finally:
+        if not opened:
+            for future in waiting:
+                future._forget(countdown)  # noqa: SLF001 - same module
+    return opened
+
+
+def _countdown(waiting: list[Future[Any]], at_zero: Callable[[], object]) -> Callable[[Future[Any]], None]:
+    """Call `at_zero` once, when the last of these futures ends; returns the callback that counts."""
+    tickets = list(range(len(waiting)))
+
+    def callback(_: Future[Any]) -> None:
+        if tickets.pop() == 0:  # popping is atomic, so exactly one thread draws the last ticket
+            at_zero()
+
+    for future in waiting:
+        future.add_done_callback(callback)
+    return callback
+
+
+async def _wait_all_async(futures: Iterable[Future[Any]], timeout: float | None) -> None:
+    import asyncio  # lazy: only async authors pay for it
+
+    waiting = [future for future in futures if not future.done()]
+    if not waiting:
+        return
+    loop = asyncio.get_running_loop()
+    woken: asyncio.Future[None] = loop.create_future()
+    wake = _waking(loop, woken)
+    countdown = _countdown(waiting, lambda: wake(waiting[0]))
+    try:
+        await asyncio.wait((woken,), timeout=timeout)
+    finally:
+        if not woken.done():
+            for future in waiting:
+                future._forget(countdown)  # noqa: SLF001 - same module
+
+
+def _tell_keepers(futures: Iterable[Future[Any]]) -> None:
+    for future in futures:
+        keeper = future.keeper
+        if keeper is not None:
+            keeper.before_block()
+
+
+# Futures inside other values.
+
+Kinds = type | tuple[type, ...]
+
+
+class _Shape(NamedTuple):
+    """How values of one type are taken apart and put together again."""
+
+    parts: Callable[[Any], list[Any]]
+    rebuild: Callable[[Any, list[Any]], Any]
+
+
+ATOMS = frozenset({int, float, bool, str, bytes, complex, type(None), UUID})
+"""Exact types that contain nothing and are never replaced."""
+
+
+def find_futures(value: Any) -> list[Future[Any]]:
+    """Every future inside a value, each once.
+
+    Lists, tuples, sets, dictionaries (keys too), dataclasses, pydantic models and annotations are looked into, to any
+    depth; generators, mocks and other objects are left alone, and so is what stands in `quote`.
+    """
+    return find(value, Future)
+
+
+def find(value: Any, kinds: Kinds) -> list[Any]:
+    """Every object of these types inside a value, each once; what is found is not looked into."""
+    if value.__class__ in ATOMS:
+        return []
+    found: list[Any] = []
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if item.__class__ in ATOMS or id(item) in seen:
+            continue
+        if isinstance(item, kinds):
+            seen.add(id(item))
+            found.append(item)
+            continue
+        shape = _shape_of(item.__class__)
+        if shape is not None:
+            seen.add(id(item))
+            parts = shape.parts(item)
+            if not ATOMS.issuperset(map(type, parts)):
+                parts.reverse()  # so that they leave the stack in their order
+                stack += parts
+    return found
+
+
+def replace(value: Any, swap: Callable[[Any], Any], kinds: Kinds = Future) -> Any:
+    """The same value with every object of these types replaced by `swap(object)`.
+
+    Collections are copied only where something in them changed; a value without any such object is given back as it
+    is. A collection that contains itself contains the original in the copy.
+    """
+    if isinstance(value, kinds):
+        return swap(value)
+    found = find(value, kinds)
+    if not found:
+        return value
+    new: dict[int, Any] = {id(item): swap(item) for item in found}
+    for container, shape, parts in _containers(value, kinds):
+        replaced = [new.get(id(part), part) for part in parts]
+        if any(after is not before for after, before in zip(replaced, parts, strict=True)):
+            new[id(container)] = shape.rebuild(container, replaced)
+    return new.get(id(value), value)
+
+
+def _containers(value: Any, kinds: Kinds) -> list[tuple[Any, _Shape, list[Any]]]:
+    """Every collection inside a value with its parts, the inner ones first."""
+    ordered: list[tuple[Any, _Shape, list[Any]]] = []
+    seen: set[int] = set()
+    stack: list[tuple[Any, tuple[Any, _Shape, list[Any]] | None]] = [(value, None)]
+    while stack:
+        item, opened = stack.pop()
+        if opened is not None:
+            ordered.append(opened)
+            continue
+        if item.__class__ in ATOMS or id(item) in seen or isinstance(item, kinds):
+            continue
+        shape = _shape_of(item.__class__)
+        if shape is None:
+            continue
+        seen.add(id(item))
+        parts = shape.parts(item)
+        if not ATOMS.issuperset(map(type, parts)):
+            stack.append((item, (item, shape, parts)))
+            stack += [(part, None) for part in parts]
+    return ordered
+
+
+_SHAPES: dict[type, _Shape | None] = {}
+_MOST_SHAPES = 4096
+
+
+def _shape_of(kind: type) -> _Shape | None:
+    try:
+        return _SHAPES[kind]
+    except KeyError:
+        if len(_SHAPES) >= _MOST_SHAPES:  # a program that makes classes without end must not be held in memory
+            _SHAPES.clear()
+        shape = _SHAPES[kind] = _shape_for(kind)
+        return shape
+
+
+def _shape_for(kind: type) -> _Shape | None:
+    if issubclass(kind, BaseAnnotation):
+        return None if issubclass(kind, quote) else _OPAQUE if issubclass(kind, opaque) else _ANNOTATION
+    if issubclass(kind, dict):
+        return _Shape(lambda value: [*value, *value.values()], _rebuild_dict)
+    if issubclass(kind, list):
+        return _Shape(list, _rebuild_list)
+    if issubclass(kind, tuple):
+        return _Shape(list, lambda value, parts: tuple.__new__(value.__class__, parts))
+    if issubclass(kind, (set, frozenset)):
+        return _Shape(list, _rebuild_set)
+    if hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_copy"):
+        return _Shape(lambda value: list(_model_fields(value).values()), _rebuild_model)
+    if hasattr(kind, "__dataclass_fields__"):
+        return _Shape(lambda value: list(_data_fields(value).values()), _rebuild_dataclass)
+    return None
+
+
+_ANNOTATION = _Shape(lambda value: [value.unwrap()], lambda value, parts: value.rewrap(parts[0]))
+_OPAQUE = _Shape(lambda value: [value.unwrap()] if isinstance(value.unwrap(), Future) else [], _ANNOTATION.rebuild)
+
+
+def _rebuild_dict(value: dict[Any, Any], parts: list[Any]) -> Any:
+    half = len(parts) // 2
+    pairs = dict(zip(parts[:half], parts[half:], strict=True))
+    if value.__class__ is dict:
+        return pairs
+    copied = copy.copy(value)  # keeps a defaultdict's factory and the like
+    copied.clear()
+    copied.update(pairs)
+    return copied
+
+
+def _rebuild_list(value: list[Any], parts: list[Any]) -> Any:
+    if value.__class__ is list or isinstance(value, FutureList):
+        return parts
+    copied = copy.copy(value)
+    copied[:] = parts
+    return copied
+
+
+def _rebuild_set(value: Any, parts: list[Any]) -> Any:
+    if isinstance(value, frozenset) or value.__class__ is set:
+        return value.__class__(parts)
+    copied = copy.copy(value)
+    copied.clear()
+    copied.update(parts)
+    return copied
+
+
+def _data_fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__ if hasattr(value, name)}
+
+
+def _rebuild_dataclass(value: Any, parts: list[Any]) -> Any:
+    copied = copy.copy(value)
+    for name, part in zip(_data_fields(value), parts, strict=True):
+        object.__setattr__(copied, name, part)  # also for frozen ones; the copy belongs to nobody yet
+    return copied
+
+
+def _model_fields(value: Any) -> dict[str, Any]:
+    return {**value.__dict__, **(value.__pydantic_extra__ or {})}
+
+
+def _rebuild_model(value: Any, parts: list[Any]) -> Any:
+    return value.model_copy(update=dict(zip(_model_fields(value), parts, strict=True)))
+
+
+def resolve_futures_to_states(expr: Any) -> Any:
+    """The same value with every future replaced by its final state; blocks until all have ended."""
+    _wait_all(find_futures(expr), None)
+    return replace(expr, lambda future: future.state)
+
+
+def resolve_futures_to_results(expr: Any) -> Any:
+    """The same value with every future replaced by its result; blocks until all have ended.
+
+    Raises:
+        BaseException: what the first failed run raised.
+    """
+    _wait_all(find_futures(expr), None)
+    return replace(expr, lambda future: future.result())
