@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from levada.settings import refresh_settings
+
 
 def _clean_environment() -> list[str]:
     # LEVADA_CHAOS chooses how long the chaos tests run; everything else would change what the product does.
@@ -27,4 +29,5 @@ def levada_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home") / ".levada"
     monkeypatch.setenv("LEVADA_HOME", str(home))
+    refresh_settings()
     return home
