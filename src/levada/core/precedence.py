@@ -179,6 +179,6 @@ def _read_list(text: str, kind: type[str] | type[float]) -> list[Any]:
 
 
 def _decode_path(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str) and value:
+    if kind is Path and isinstance(value, str | Path) and value != "":
         return Path(value)
     raise ValueError("a path must be text")

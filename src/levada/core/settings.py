@@ -405,7 +405,7 @@ def _describe_kind(kind: Any, metas: list[Meta]) -> str:
     if origin is Literal:
         return "one of " + ", ".join(str(choice) for choice in typing.get_args(kind))
     if origin in {list, tuple}:
-        item = "numbers" if typing.get_args(kind)[0] is float else "texts"
+        item = "numbers" if bare(typing.get_args(kind)[0]) is float else "texts"
         return f"a list of {item} (separated by commas in the environment)"
     bounds = "".join(
         f" {word} {_number(bound)}"

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from levada.core.errors import ConfigurationError, MissingProfileError, ProfileSettingsValidationError
 from levada.core.precedence import Layer, convert, flattened, problems, read_text
-from levada.core.settings import Source, dotted, names, setting
+from levada.core.settings import NOT_IN_PROFILES, Source, dotted, names, setting
 from levada.settings.sources import current_home, parse_toml, place
 
 _HEADER = "# Written by `levada profile` and `levada config set`; comments are not kept.\n"
@@ -203,7 +203,10 @@ def profile_layer(home: Path, asked: str | None, source: Source) -> tuple[Layer 
     if profile is None:
         return None, []
     known = {name: value for name, value in profile.settings.items() if name in names()}
-    return Layer("profile", known, profile.name, str(home)), [name for name in profile.settings if name not in known]
+    layer = Layer("profile", known, profile.name, str(home))
+    for name in NOT_IN_PROFILES & known.keys():
+        convert(name, layer, place)  # raises, even where another source would win
+    return layer, [name for name in profile.settings if name not in known]
 
 
 def _as_toml(profiles: ProfilesCollection) -> str:
