@@ -245,6 +245,10 @@ class Pause(LevadaSignal):  # noqa: N818
 class RunCancelled(LevadaSignal):  # noqa: N818
     """The run was asked to stop by a person or a policy."""
 
+    def __init__(self, *args: object, run: bytes | None = None) -> None:
+        super().__init__(*args)
+        self.run = run
+
 
 class ExternalSignal(LevadaSignal):  # noqa: N818
     """The operating system sent this process a signal."""

@@ -102,12 +102,13 @@ class State:
         type: the kind of state.
         name: what people read; the type in title case unless given.
         message: one line for people, or None.
-        data: the result of the run, an exception, a `ResultHandle`, or `msgspec.UNSET` when there is none.
+        origin: ids of the flow run and the task run that are in this state, when the engine made it.
+        call_identity: which call's state this is; states of one call stand for one input (`levada.core.identity`).
         timestamp_us: when the run entered the state, microseconds since 1970.
         details: what else is known.
     """
 
-    __slots__ = ("__weakref__", "_details", "_id", "data", "message", "name", "timestamp_us", "type")
+    __slots__ = ("__weakref__", "_data", "_details", "_id", "call_identity", "message", "name", "origin", "timestamp_us", "type")
 
     def __init__(
         self,
@@ -122,19 +123,31 @@ class State:
         self.type = type if type.__class__ is StateType else StateType(type)
         self.name = name if name is not None else DEFAULT_NAMES[self.type]
         self.message = message
-        self.data = data
+        self._data = data
         self.timestamp_us = timestamp_us
         self._details = details
         self._id = id
+        self.call_identity: bytes | None = None
+        self.origin: tuple[bytes | None, bytes | None] | None = None
 
     @property
     def details(self) -> StateDetails:
         """What else is known of the state; made when first asked for."""
         if self._details is None:
             self._details = StateDetails()
+        if self.origin is not None:
+            flow_run, task_run = self.origin
+            self.origin = None
+            self._details.flow_run_id = self._details.flow_run_id or (UUID(bytes=flow_run) if flow_run else None)
+            self._details.task_run_id = self._details.task_run_id or (UUID(bytes=task_run) if task_run else None)
         return self._details
 
     state_details = details
+
+    @property
+    def has_details(self) -> bool:
+        """Whether anything else is known; asking does not make the details."""
+        return self._details is not None or self.origin is not None
 
     @property
     def id(self) -> UUID | None:
@@ -146,9 +159,18 @@ class State:
         """When the run entered the state, UTC."""
         return datetime_of(self.timestamp_us)
 
+    @property
+    def data(self) -> Any:
+        """The result, the exception or a handle to them; None also when there is none (`has_data` tells)."""
+        return None if self._data is UNSET else self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = value
+
     def has_data(self) -> bool:
         """Whether a result, or an exception, is attached."""
-        return self.data is not UNSET
+        return self._data is not UNSET
 
     def is_scheduled(self) -> bool:
         """Waiting for a time."""
@@ -218,7 +240,7 @@ class State:
             "type": self.type,
             "name": self.name,
             "message": self.message,
-            "data": self.data,
+            "data": self._data,
             "details": self._details,
         }
         return State(**{**fields, **changes})
@@ -236,23 +258,21 @@ class State:
         return hash((self.type, self.name, self.message))
 
     def __str__(self) -> str:
-        parts = [] if self.message is None else [self.message]
+        parts = [] if not self.message else [repr(self.message)]
         if self.name.lower() != self.type.value.lower():
             parts.append(f"type={self.type.value}")
         return f"{self.name}({', '.join(parts)})"
 
     def __repr__(self) -> str:
-        message = "" if self.message is None else repr(self.message)
-        parts = [part for part in (message, f"type={self.type.value}", f"result={self.data!r}") if part]
-        return f"{self.name}({', '.join(parts)})"
+        return f"{self.name}(message={self.message!r}, type={self.type.value}, result={self.data!r})"
 
 
 def read_result(state: State, raise_on_failure: bool) -> Any:
     """What `State.result` does, as a function of the state."""
     if state.is_paused():
-        raise PausedRun(f"The run is {state.name.lower()}, so it has no result yet.")
+        raise PausedRun("Run is paused, its result is not available.")
     if not state.is_final():
-        raise UnfinishedRun(f"Run is in {state.name} state, its results are not available.")
+        raise UnfinishedRun(f"Run is in {state.type.value} state, its result is not available.")
     if state.is_completed():
         return _value_of(state)
     error = exception_of(state)
@@ -262,11 +282,11 @@ def read_result(state: State, raise_on_failure: bool) -> Any:
 
 
 def _value_of(state: State) -> Any:
-    data = state.data
+    data = state._data  # noqa: SLF001 - the same module; None is a result, UNSET is not
     if isinstance(data, UnsetType):
         raise MissingResult(
-            "The result was not kept. Its run was recorded without it because the value could not be serialized, "
-            "or because persist_result=False was set."
+            "State data is missing: the result was not kept. Its run was recorded without it because the value could "
+            "not be serialized, or because persist_result=False was set."
         )
     return data.get() if isinstance(data, ResultHandle) else data
 
@@ -301,4 +321,6 @@ def exception_of(state: State) -> BaseException:
         return exception_of(next(item for item in data if not item.is_completed()))
     if isinstance(data, str):
         return wrapper(data)
-    return wrapper(state.message or "The run was not completed, and no reason was recorded.")
+    if data is None:
+        return wrapper(state.message or "Run failed.")
+    return TypeError(f"Unexpected result for failed state: {data!r}: {type(data).__name__} is not an exception")

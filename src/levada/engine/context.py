@@ -32,7 +32,6 @@ class FlowRunContext:
 
     __slots__ = (
         "attempt",
-        "calls",
         "cancel_requested",
         "epoch",
         "flow",
@@ -73,6 +72,13 @@ class FlowRunContext:
     start_us: int
     cancel_requested: bool
     tags: frozenset[str]
+    graph: Any
+    """The `RunGraph` of this run."""
+    sequence: Any
+    """Counts this run's own records."""
+    recall: Any
+    loop: Any
+    thread: int
 
     @property
     def flow_run_id(self) -> UUID:
@@ -85,13 +91,13 @@ class TaskRunContext:
 
     __slots__ = (
         "attempt",
-        "calls",
+        "call",
         "epoch",
         "flow_context",
-        "graph",
-        "key",
+        "identity",
         "log_prints",
         "name",
+        "occurrence",
         "parameters",
         "persist_result",
         "result_store",
@@ -102,16 +108,21 @@ class TaskRunContext:
         "tags",
         "task",
         "task_id",
+        "transaction",
         "view",
     )
 
+    call: Any
+    """The `TaskCall` that is carried out."""
+    identity: bytes
+    occurrence: int
+    transaction: Any
     task: Any
     task_id: bytes
     run: bytes | None
     """The flow run it belongs to; None for a task called outside flows."""
     epoch: int
     name: str
-    key: str
     attempt: int
     parameters: dict[str, Any]
     flow_context: FlowRunContext | None
