@@ -1,0 +1,171 @@
+"""Connections, transactions, and the making and upgrading of the database file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from levada.core.errors import ConfigurationError
+from levada.store.sqlite.artifacts import SqliteArtifacts
+from levada.store.sqlite.flow_runs import SqliteFlowRuns
+from levada.store.sqlite.flows import SqliteFlows
+from levada.store.sqlite.journals import SqliteMeta, SqliteWriters
+from levada.store.sqlite.logs import SqliteLogs
+from levada.store.sqlite.task_runs import SqliteTaskRuns
+from levada.store.sqlite.upgrades import upgrade
+
+BUSY_SECONDS = 30.0
+"""How long one statement waits for the lock of another process."""
+
+PATIENCE = 20
+"""How many such waits until a transaction gives up: ten minutes, far above what any of ours takes."""
+
+_PRAGMAS = ("PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -16000", "PRAGMA temp_store = MEMORY")
+
+
+class SqliteTransaction:
+    """All tables, seen through one connection that is inside a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.flow_runs = SqliteFlowRuns(connection)
+        self.task_runs = SqliteTaskRuns(connection)
+        self.logs = SqliteLogs(connection)
+        self.artifacts = SqliteArtifacts(connection)
+        self.flows = SqliteFlows(connection)
+        self.writers = SqliteWriters(connection)
+        self.meta = SqliteMeta(connection)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and give all its rows."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+
+class SqliteStore:
+    """The rows of one database file.
+
+    The file is made or upgraded when it is first used.
+
+    Args:
+        path: the file; its folder is made when it is missing.
+
+    Raises:
+        ConfigurationError: (on first use) the file cannot be opened, is no database, or is of a newer Levada.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._process = os.getpid()
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteTransaction]:
+        """A transaction that sees one moment and changes nothing."""
+        connection = self._take()
+        try:
+            connection.execute("BEGIN")
+            try:
+                yield SqliteTransaction(connection)
+            finally:
+                connection.execute("ROLLBACK")
+        finally:
+            self._give_back(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[SqliteTransaction]:
+        """The one writing transaction; others wait."""
+        connection = self._take()
+        try:
+            _begin_immediate(connection)
+            try:
+                yield SqliteTransaction(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                # SQLite itself rolls back on some errors (a full disk, say), and then there is nothing to roll back.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        finally:
+            self._give_back(connection)
+
+    def close(self) -> None:
+        """Close all idle connections; the store opens new ones when it is used again."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            # A connection must not be carried across a fork, and closing it here would tidy up files that the
+            # parent still uses. It is left alone.
+            _forgotten.extend(self._idle)
+            self._idle = deque()
+            self._process = os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot_be_used(error) from error
+        try:
+            _patiently(lambda: upgrade(connection, self.path))
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except sqlite3.Error as error:
+            connection.close()
+            raise self._cannot_be_used(error) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _cannot_be_used(self, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            f"The database {self.path} cannot be used: {error}. Check that its folder can be written to and has "
+            "space, or set LEVADA_HOME to another folder."
+        )
+
+
+_forgotten: list[sqlite3.Connection] = []
+
+
+def _begin_immediate(connection: sqlite3.Connection) -> None:
+    _patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Do it, again when another process holds the lock.
+
+    SQLite waits by itself where it may (`BUSY_SECONDS`), but answers at once where waiting could be a deadlock: when
+    two processes switch a new file to WAL, or recover a WAL that a killed process left.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS * PATIENCE
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether the error means that another process holds the lock."""
+    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -1,0 +1,49 @@
+"""How far journals have been taken in, and small values by name, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from levada.store.base import WriterRow
+
+
+class SqliteWriters:
+    """See `levada.store.base.WriterTable`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def get(self, writer: bytes) -> WriterRow:
+        found = self._find(writer)
+        if found is None:
+            self._connection.execute("INSERT INTO writers (id) VALUES (?)", (writer,))
+            found = self._find(writer)
+        assert found is not None, "a row was inserted and not found in one transaction"  # noqa: S101
+        return found
+
+    def advance(self, writer: bytes, segment: int, offset: int, sequence: int) -> None:
+        sql = "UPDATE writers SET segment = ?, offset = ?, sequence = ? WHERE id = ?"
+        self._connection.execute(sql, (segment, offset, sequence, writer))
+
+    def _find(self, writer: bytes) -> WriterRow | None:
+        sql = "SELECT number, segment, offset, sequence FROM writers WHERE id = ?"
+        found = self._connection.execute(sql, (writer,)).fetchone()
+        return None if found is None else WriterRow(*found)
+
+
+class SqliteMeta:
+    """See `levada.store.base.MetaTable`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def get(self, key: str) -> bytes | None:
+        found = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def set(self, key: str, value: bytes | None) -> None:
+        if value is None:
+            self._connection.execute("DELETE FROM meta WHERE key = ?", (key,))
+        else:
+            sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            self._connection.execute(sql, (key, value))
