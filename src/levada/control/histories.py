@@ -1,0 +1,268 @@
+"""The law of merging: what a row becomes when records of its subject arrive, in any order, any number of times.
+
+A row keeps its whole history, sorted by `(epoch, n)`; what it shows is derived from that order alone. So it does not
+matter how records were batched, shuffled or repeated on their way, and a record of a lost owner's older epoch finds
+its place in the history without changing the present (property test: ``tests/property/test_ingest.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from levada.core.ids import created_us
+from levada.core.states import DEFAULT_NAMES
+from levada.store.base import FIRST_FINAL_STATE, UNKNOWN_STATE, FlowRunRow, TaskRunRow
+from levada.store.bodies import (
+    DELTA,
+    NAME,
+    OPENED,
+    REUSED,
+    STATE_MASK,
+    VERDICT,
+    Entry,
+    RunBody,
+    TaskBody,
+    order,
+    packed,
+    trimmed,
+)
+from levada.wire.records import (
+    STATE_TYPES,
+    RunChanged,
+    RunOpened,
+    RunState,
+    TaskChanged,
+    TaskOpened,
+    TaskReused,
+    TaskState,
+)
+
+PENDING, RUNNING, COMPLETED, CRASHED = 1, 2, 5, 8
+
+TAG_SEPARATOR = "\x1f"
+
+TaskRecord = TaskOpened | TaskState | TaskChanged | TaskReused
+RunRecord = RunOpened | RunState | RunChanged
+
+_DEFAULT_NAMES = tuple(DEFAULT_NAMES[kind] for kind in STATE_TYPES)
+
+
+def is_open(state: int) -> bool:
+    """Whether more states are to come."""
+    return state < FIRST_FINAL_STATE
+
+
+def insert(entries: list[Entry], entry: Entry) -> bool:
+    """Put an entry where its order says; False when it is there already."""
+    place = len(entries)
+    if place:
+        wanted = order(entry)
+        while place and (there := order(entries[place - 1])) >= wanted:
+            if there == wanted:
+                return False
+            place -= 1
+    entries.insert(place, entry)
+    return True
+
+
+def _state_entry(record: TaskState | RunState, base: int) -> Entry:
+    kind = record.kind
+    name = record.name
+    entry: Entry = [record.epoch, record.n, kind, record.at - base, record.attempt]
+    if record.result is None and record.details is None and record.message is None and name == _DEFAULT_NAMES[kind]:
+        return entry
+    entry += (
+        None if name == _DEFAULT_NAMES[kind] else name,
+        record.message,
+        record.details or None,
+        packed(record.result),
+    )
+    return trimmed(entry)
+
+
+def merge_task(
+    task: bytes,
+    before: TaskRunRow | None,
+    records: Sequence[TaskRecord],
+    writer: bytes,
+    call_number: Callable[[str, str | None], int],
+) -> TaskRunRow:
+    """The row of a task run after more of its records.
+
+    Args:
+        task: its id.
+        before: the row as it was, None when there was none.
+        records: what arrived; repeated ones change nothing.
+        writer: whose records they are.
+        call_number: numbers what was called, see `TaskRunTable.call_number`.
+    """
+    run, call, name, tags, holder = None, 0, None, None, None
+    body = TaskBody([])
+    if before is not None:
+        run, call, name, tags, holder = before.run, before.call, before.name, before.tags, before.holder
+        body = TaskBody.decode(before.body)
+    entries = body.entries
+    last = entries[-1] if entries else None
+    opened = _last_opening(entries)
+    named = body.renamed or opened
+    base = created_us(task)
+    for record in records:
+        if run is None:
+            run = record.run
+        if isinstance(record, TaskState):
+            insert(entries, _state_entry(record, base))
+        elif isinstance(record, TaskOpened):
+            place = (record.epoch, record.n)
+            code, attempt = (RUNNING | OPENED, 1) if record.started else (PENDING | OPENED, 0)
+            insert(entries, [record.epoch, record.n, code, record.at - base, attempt])
+            if opened is None or place > opened:
+                opened = place
+                _take_opening(body, record)
+                call = call_number(record.key, record.code)
+                tags = f"{TAG_SEPARATOR}{TAG_SEPARATOR.join(record.tags)}{TAG_SEPARATOR}" if record.tags else None
+            if named is None or place > named:
+                named, name = place, record.name
+        elif isinstance(record, TaskReused):
+            source = None if record.source == task else record.source
+            entry = [record.epoch, record.n, COMPLETED | REUSED, record.at - base, 0, None, None, None, source]
+            insert(entries, trimmed(entry))
+        elif named is None or (record.epoch, record.n) > named:
+            named, name = (record.epoch, record.n), record.name
+    body.renamed = named if named != opened else None
+    state, state_name = current_state(entries)
+    if not is_open(state):
+        holder = None
+    elif entries[-1] is not last:
+        holder = writer
+    return TaskRunRow(task, run, call, state, state_name, name, tags, holder, body.encode())
+
+
+def _last_opening(entries: list[Entry]) -> tuple[int, int] | None:
+    for entry in reversed(entries):
+        if entry[2] & OPENED:
+            return entry[0], entry[1]
+    return None
+
+
+def _take_opening(body: TaskBody, record: TaskOpened) -> None:
+    body.identity = record.identity
+    body.occurrence = record.occurrence
+    body.parent_task = record.parent_task
+    body.inputs = record.inputs or None
+    body.shown = record.shown or None
+    body.opaque = True if record.opaque else None
+    body.child_run = record.child_run
+    body.retries = record.retries or None
+    body.map_id = record.map_id
+    body.map_index = None if record.map_index < 0 else record.map_index
+
+
+def current_state(entries: list[Entry]) -> tuple[int, str | None]:
+    """Code and name of the newest entry's state; no name when it is the default one."""
+    if not entries:
+        return UNKNOWN_STATE, None
+    entry = entries[-1]
+    return entry[2] & STATE_MASK, entry[NAME] if len(entry) > NAME else None
+
+
+def crash_task(row: TaskRunRow, at: int, message: str, details: dict[str, Any]) -> TaskRunRow:
+    """The row of a task run whose owner is gone: it crashed after the last thing that is known of it."""
+    body = TaskBody.decode(row.body)
+    _crash(body.entries, created_us(row.id), at, message, details)
+    state, state_name = current_state(body.entries)
+    return row._replace(state=state, state_name=state_name, holder=None, body=body.encode())
+
+
+def crash_run(row: FlowRunRow, at: int, message: str, details: dict[str, Any]) -> tuple[FlowRunRow, list[str]]:
+    """The row, and the tags, of a flow run whose owner is gone."""
+    body = RunBody.decode(row.body)
+    _crash(body.entries, created_us(row.id), at, message, details)
+    return run_row(row.id, body), tags_of(body)
+
+
+def _crash(entries: list[Entry], base: int, at: int, message: str, details: dict[str, Any]) -> None:
+    epoch, n, attempt = (1, 0, 0)
+    if entries:
+        newest = entries[-1]
+        epoch, n, attempt = newest[0], newest[1], newest[4] if len(newest) > 4 else 0
+        at = max(at, base + newest[DELTA])
+    insert(entries, [epoch, n, CRASHED | VERDICT, at - base, attempt, None, message, details])
+
+
+def merge_run(run: bytes, before: FlowRunRow | None, records: Sequence[RunRecord]) -> tuple[FlowRunRow, list[str]]:
+    """The row, and the tags, of a flow run after more of its records."""
+    body = RunBody.decode(before.body) if before is not None else RunBody([], [], [])
+    base = created_us(run)
+    for record in records:
+        if isinstance(record, RunState):
+            insert(body.entries, _state_entry(record, base))
+        elif isinstance(record, RunOpened):
+            if insert(body.entries, [record.epoch, record.n, PENDING | OPENED, record.at - base]):
+                body.openings.append(record)
+        elif not any((there.epoch, there.n) == (record.epoch, record.n) for there in body.changes):
+            body.changes.append(record)
+    body.openings.sort(key=_place)
+    body.changes.sort(key=_place)
+    return run_row(run, body), tags_of(body)
+
+
+def _place(record: RunOpened | RunChanged) -> tuple[int, int]:
+    return record.epoch, record.n
+
+
+def run_row(run: bytes, body: RunBody) -> FlowRunRow:
+    """The columns that follow from a flow run's history."""
+    base = created_us(run)
+    entries, openings = body.entries, body.openings
+    state, state_name = current_state(entries)
+    newest = openings[-1] if openings else None
+    running = [entry[DELTA] for entry in entries if entry[2] & STATE_MASK == RUNNING]
+    return FlowRunRow(
+        id=run,
+        flow=told(openings, "flow") or "",
+        name=name_of(body),
+        epoch=max([entries[-1][0] if entries else 0, newest.epoch if newest else 0]),
+        state=state,
+        state_name=state_name,
+        writer=newest.writer if newest else None,
+        parent_run=told(openings, "parent_run"),
+        parent_task=told(openings, "parent_task"),
+        created=min((opening.at for opening in openings), default=base),
+        started=base + min(running) if running else None,
+        ended=None if is_open(state) or state == UNKNOWN_STATE else base + entries[-1][DELTA],
+        body=body.encode(),
+    )
+
+
+def told(openings: Sequence[RunOpened], field: str) -> Any:
+    """What the newest opening says that says anything; resuming a run need not repeat it all."""
+    for opening in reversed(openings):
+        value = getattr(opening, field)
+        if value is not None and value not in ("", {}, [], b""):
+            return value
+    return None
+
+
+def name_of(body: RunBody) -> str:
+    """The newest name given by an opening or a change."""
+    named = [(_place(record), record.name) for record in _openings_and_changes(body) if record.name]
+    return max(named)[1] if named else ""
+
+
+def tags_of(body: RunBody) -> list[str]:
+    """All tags that were ever given, in the order in which they came."""
+    return list(dict.fromkeys(tag for record in _openings_and_changes(body) for tag in record.tags or ()))
+
+
+def labels_of(body: RunBody) -> dict[str, Any]:
+    """All labels; a later value takes the place of an earlier one."""
+    labels: dict[str, Any] = {}
+    for record in _openings_and_changes(body):
+        labels.update(record.labels or {})
+    return labels
+
+
+def _openings_and_changes(body: RunBody) -> list[RunOpened | RunChanged]:
+    records: list[RunOpened | RunChanged] = [*body.openings, *body.changes]
+    return sorted(records, key=_place)

@@ -1,0 +1,145 @@
+"""Takes records in: sorts a batch by subject, reads the rows there are, merges, writes them back.
+
+Everything happens inside the caller's transaction, so that rows and the journal's cursor move together. The same batch
+may be taken in again, in parts, or among others; the tables come out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.msgpack import Encoder
+
+from levada.control.histories import RunRecord, TaskRecord, merge_run, merge_task
+from levada.store.base import ArtifactRow, LogRow, TaskRunRow, Transaction
+from levada.wire.records import ArtifactWritten, LogLine, Record, TaskChanged, TaskOpened, TaskReused, TaskState
+
+_SEQUENCE_BITS = 40
+
+_encode = Encoder().encode
+
+
+class Ingested(Struct):
+    """What a batch touched."""
+
+    records: int = 0
+    flow_runs: int = 0
+    task_runs: int = 0
+    logs: int = 0
+    artifacts: int = 0
+
+
+def ingest(transaction: Transaction, writer: bytes, batch: Iterable[tuple[int, Record]]) -> Ingested:
+    """Take in records of one writer.
+
+    Args:
+        transaction: a writing one; nothing is committed here.
+        writer: whose journal the records come from.
+        batch: records with their sequence numbers in that journal.
+    """
+    tasks: dict[bytes, list[TaskRecord]] = {}
+    runs: dict[bytes, list[RunRecord]] = {}
+    logs: list[tuple[int, LogLine]] = []
+    artifacts: dict[bytes, list[ArtifactWritten]] = {}
+    count = 0
+    for sequence, record in batch:
+        count += 1
+        if isinstance(record, (TaskState, TaskOpened, TaskReused, TaskChanged)):
+            known = tasks.get(record.task)
+            if known is None:
+                tasks[record.task] = [record]
+            else:
+                known.append(record)
+        elif isinstance(record, LogLine):
+            logs.append((sequence, record))
+        elif isinstance(record, ArtifactWritten):
+            artifacts.setdefault(record.artifact, []).append(record)
+        else:
+            runs.setdefault(record.run, []).append(record)
+    _ingest_runs(transaction, runs)
+    _ingest_tasks(transaction, writer, tasks)
+    _ingest_logs(transaction, writer, logs)
+    _ingest_artifacts(transaction, artifacts)
+    return Ingested(count, len(runs), len(tasks), len(logs), len(artifacts))
+
+
+def _ingest_runs(transaction: Transaction, runs: dict[bytes, list[RunRecord]]) -> None:
+    if not runs:
+        return
+    before = transaction.flow_runs.load(runs)
+    rows, tags = [], {}
+    flows: dict[str, int] = {}
+    for run, records in runs.items():
+        row, tags[run] = merge_run(run, before.get(run), records)
+        rows.append(row)
+        if row.flow:
+            flows[row.flow] = min(row.created, flows.get(row.flow, row.created))
+    transaction.flow_runs.save(rows, tags)
+    transaction.flows.note(flows)
+
+
+def _ingest_tasks(transaction: Transaction, writer: bytes, tasks: dict[bytes, list[TaskRecord]]) -> None:
+    if not tasks:
+        return
+    table = transaction.task_runs
+    before = table.load(list(tasks))
+    call_number = table.call_number
+    inserted: list[TaskRunRow] = []
+    replaced: list[TaskRunRow] = []
+    for task, records in tasks.items():
+        row = before.get(task)
+        (inserted if row is None else replaced).append(merge_task(task, row, records, writer, call_number))
+    table.insert(inserted)
+    table.replace(replaced)
+
+
+def _ingest_logs(transaction: Transaction, writer: bytes, logs: list[tuple[int, LogLine]]) -> None:
+    if not logs:
+        return
+    first = transaction.writers.get(writer).number << _SEQUENCE_BITS
+    transaction.logs.add(
+        [
+            LogRow(
+                first + sequence,
+                line.run,
+                line.task,
+                line.at,
+                line.level,
+                line.logger,
+                line.message,
+                line.attempt,
+                _encode(line.fields) if line.fields else None,
+            )
+            for sequence, line in logs
+        ]
+    )
+
+
+def _ingest_artifacts(transaction: Transaction, artifacts: dict[bytes, list[ArtifactWritten]]) -> None:
+    if not artifacts:
+        return
+    before = transaction.artifacts.load(artifacts)
+    rows = []
+    for artifact, records in artifacts.items():
+        versions = [_artifact_row(record) for record in records]
+        if artifact in before:
+            versions.append(before[artifact])
+        # Two versions of one microsecond are told apart by content, so that every order of arrival picks the same.
+        newest = max(versions, key=lambda row: (row.updated, row.data, row.description or "", row.kind, row.key or ""))
+        rows.append(newest._replace(created=min(row.created for row in versions)))
+    transaction.artifacts.save(rows)
+
+
+def _artifact_row(record: ArtifactWritten) -> ArtifactRow:
+    return ArtifactRow(
+        record.artifact,
+        record.run,
+        record.task,
+        record.kind,
+        record.key,
+        record.at,
+        record.at,
+        _encode(record.data),
+        record.description,
+    )
