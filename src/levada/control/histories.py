@@ -7,7 +7,7 @@ its place in the history without changing the present (property test: ``tests/pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from levada.core.ids import created_us
@@ -17,6 +17,7 @@ from levada.store.bodies import (
     DELTA,
     NAME,
     OPENED,
+    RESULT,
     REUSED,
     STATE_MASK,
     VERDICT,
@@ -41,6 +42,7 @@ from levada.wire.records import (
 PENDING, RUNNING, COMPLETED, CRASHED = 1, 2, 5, 8
 
 TAG_SEPARATOR = "\x1f"
+NO_RESULTS: Mapping[bytes, list[Any]] = {}
 
 TaskRecord = TaskOpened | TaskState | TaskChanged | TaskReused
 RunRecord = RunOpened | RunState | RunChanged
@@ -87,6 +89,7 @@ def merge_task(
     records: Sequence[TaskRecord],
     writer: bytes,
     call_number: Callable[[str, str | None], int],
+    results: Mapping[bytes, list[Any]] = NO_RESULTS,
 ) -> TaskRunRow:
     """The row of a task run after more of its records.
 
@@ -96,6 +99,8 @@ def merge_task(
         records: what arrived; repeated ones change nothing.
         writer: whose records they are.
         call_number: numbers what was called, see `TaskRunTable.call_number`.
+        results: packed results of the task runs from which `TaskReused` records took theirs, as far as they are known.
+            They are copied, so that a fork survives the deletion of its origin.
     """
     run, call, name, tags, holder = None, 0, None, None, None
     body = TaskBody([])
@@ -125,8 +130,8 @@ def merge_task(
                 named, name = place, record.name
         elif isinstance(record, TaskReused):
             source = None if record.source == task else record.source
-            entry = [record.epoch, record.n, COMPLETED | REUSED, record.at - base, 0, None, None, None, source]
-            insert(entries, trimmed(entry))
+            entry = [record.epoch, record.n, COMPLETED | REUSED, record.at - base, 0, None, None, source]
+            insert(entries, trimmed([*entry, results.get(record.source) if source else None]))
         elif named is None or (record.epoch, record.n) > named:
             named, name = (record.epoch, record.n), record.name
     body.renamed = named if named != opened else None
@@ -164,6 +169,21 @@ def current_state(entries: list[Entry]) -> tuple[int, str | None]:
         return UNKNOWN_STATE, None
     entry = entries[-1]
     return entry[2] & STATE_MASK, entry[NAME] if len(entry) > NAME else None
+
+
+def result_of(entries: list[Entry]) -> list[Any] | None:
+    """The packed result that a history stands for: of its newest state, or of what that state was taken over from."""
+    if not entries:
+        return None
+    newest = entries[-1]
+    if len(newest) > RESULT:
+        return list(newest[RESULT])
+    if newest[2] & STATE_MASK != COMPLETED:
+        return None
+    for entry in reversed(entries):
+        if len(entry) > RESULT and entry[RESULT] is not None and entry[2] & STATE_MASK == COMPLETED:
+            return list(entry[RESULT])
+    return None
 
 
 def crash_task(row: TaskRunRow, at: int, message: str, details: dict[str, Any]) -> TaskRunRow:

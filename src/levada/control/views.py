@@ -1,0 +1,257 @@
+"""Rows as people see them: the values of `levada.wire.objects`, made from a row and the history in its body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec.msgpack import Decoder
+
+from levada.control.histories import NO_RESULTS, labels_of, result_of, tags_of, told
+from levada.core.ids import created_us, flow_id
+from levada.core.states import DEFAULT_NAMES, StateType, datetime_of
+from levada.store.base import UNKNOWN_STATE, ArtifactRow, FlowRow, FlowRunRow, LogRow, TaskRunRow
+from levada.store.bodies import (
+    ATTEMPT,
+    DELTA,
+    DETAILS,
+    MESSAGE,
+    NAME,
+    OPENED,
+    RESULT,
+    REUSED,
+    STATE_MASK,
+    Entry,
+    RunBody,
+    TaskBody,
+    unpacked,
+)
+from levada.wire.objects import ArtifactView, FlowRun, FlowView, Log, StateView, TaskRun
+from levada.wire.records import STATE_TYPES
+
+_decode = Decoder().decode
+
+_RUNNING = StateType.RUNNING
+
+
+def uuid_or_none(raw: bytes | None) -> UUID | None:
+    """The UUID of raw bytes that may be absent."""
+    return None if raw is None else UUID(bytes=raw)
+
+
+def state_of(code: int) -> StateType | None:
+    """The type that a row's state code stands for."""
+    return None if code == UNKNOWN_STATE else STATE_TYPES[code]
+
+
+def name_of_state(code: int, name: str | None) -> str | None:
+    """The name of a row's state."""
+    kind = state_of(code)
+    return name if name is not None or kind is None else DEFAULT_NAMES[kind]
+
+
+def states(
+    subject: bytes, entries: Sequence[Entry], results: Mapping[bytes, list[Any]] = NO_RESULTS
+) -> list[StateView]:
+    """A history, opened up.
+
+    Args:
+        subject: id of the flow run or task run.
+        entries: as its body holds them.
+        results: packed results of task runs from which states were taken over and whose result was not copied.
+    """
+    base = created_us(subject)
+    views: list[StateView] = []
+    completed: StateView | None = None
+    for entry in entries:
+        kind = STATE_TYPES[entry[2] & STATE_MASK]
+        at = datetime_of(base + entry[DELTA])
+        size = len(entry)
+        if entry[2] & OPENED and kind is _RUNNING:
+            views.append(StateView(StateType.PENDING, "Pending", at, epoch=entry[0]))
+        view = StateView(
+            kind,
+            (entry[NAME] if size > NAME else None) or DEFAULT_NAMES[kind],
+            at,
+            entry[MESSAGE] if size > MESSAGE else None,
+            entry[ATTEMPT] if size > ATTEMPT else 0,
+            entry[0],
+            entry[DETAILS] if size > DETAILS else None,
+            unpacked(entry[RESULT]) if size > RESULT else None,
+        )
+        if entry[2] & REUSED:
+            _take_over(view, completed, results)
+        if kind is StateType.COMPLETED:
+            completed = view
+        views.append(view)
+    return views
+
+
+def _take_over(view: StateView, earlier: StateView | None, results: Mapping[bytes, list[Any]]) -> None:
+    """Complete the view of a state that was taken over from an earlier record."""
+    details: Any = view.details
+    source = details if isinstance(details, bytes) else None
+    if view.result is None:
+        view.result = unpacked(results.get(source)) if source else (earlier.result if earlier else None)
+    whose = f"task run {UUID(bytes=source)}" if source else "an earlier epoch of this run"
+    view.details = {"reason": f"Not run again: its result was recorded by {whose}."}
+
+
+def missing_sources(rows: Sequence[TaskRunRow]) -> set[bytes]:
+    """Task runs whose results are needed to show these rows, because no copy is in them."""
+    sources = set()
+    for row in rows:
+        for entry in TaskBody.decode(row.body).entries:
+            if entry[2] & REUSED and len(entry) == DETAILS + 1:
+                sources.add(bytes(entry[DETAILS]))
+    return sources
+
+
+def flow_run_view(row: FlowRunRow) -> FlowRun:
+    """A flow run."""
+    body = RunBody.decode(row.body)
+    openings = body.openings
+    newest = openings[-1] if openings else None
+    return FlowRun(
+        id=UUID(bytes=row.id),
+        name=row.name,
+        flow_name=row.flow,
+        flow_id=flow_id(row.flow) if row.flow else None,
+        epoch=row.epoch,
+        state_type=state_of(row.state),
+        state_name=name_of_state(row.state, row.state_name),
+        states=states(row.id, body.entries),
+        parameters=dict(told(openings, "shown") or {}),
+        parameters_payload=told(openings, "parameters"),
+        tags=tags_of(body),
+        labels=labels_of(body),
+        run_count=_attempts(body.entries),
+        created=datetime_of(row.created),
+        expected_start_time=datetime_of(row.created),
+        start_time=None if row.started is None else datetime_of(row.started),
+        end_time=None if row.ended is None else datetime_of(row.ended),
+        parent_flow_run_id=uuid_or_none(row.parent_run),
+        parent_task_run_id=uuid_or_none(row.parent_task),
+        root_flow_run_id=uuid_or_none(told(openings, "root")),
+        forked_from=uuid_or_none(told(openings, "forked_from")),
+        deployment_id=uuid_or_none(told(openings, "deployment")),
+        flow_version=told(openings, "version"),
+        entrypoint=told(openings, "entrypoint"),
+        code=told(openings, "code"),
+        host=newest.host if newest else None,
+        pid=newest.pid if newest else None,
+        writer=row.writer.hex() if row.writer else None,
+        created_by=told(openings, "created_by"),
+        levada_version=newest.levada if newest else None,
+    )
+
+
+def task_run_view(
+    row: TaskRunRow, calls: Mapping[int, tuple[str, str | None]], results: Mapping[bytes, list[Any]] = NO_RESULTS
+) -> TaskRun:
+    """A task run.
+
+    Args:
+        row: its row.
+        calls: key and code of what was called, by number.
+        results: see `states`.
+    """
+    body = TaskBody.decode(row.body)
+    base = created_us(row.id)
+    key, code = calls.get(row.call, ("", None))
+    history = states(row.id, body.entries, results)
+    return TaskRun(
+        id=UUID(bytes=row.id),
+        name=row.name or "",
+        task_key=key,
+        flow_run_id=uuid_or_none(row.run),
+        epoch=body.entries[-1][0] if body.entries else 1,
+        dynamic_key=f"{body.identity.hex()}-{body.occurrence}",
+        identity=body.identity.hex(),
+        occurrence=body.occurrence,
+        state_type=state_of(row.state),
+        state_name=name_of_state(row.state, row.state_name),
+        states=history,
+        parameters=dict(body.shown or {}),
+        tags=row.tags.strip("\x1f").split("\x1f") if row.tags else [],
+        run_count=_attempts(body.entries),
+        created=datetime_of(base + min((entry[DELTA] for entry in body.entries if entry[2] & OPENED), default=0)),
+        start_time=next((state.timestamp for state in history if state.type is _RUNNING), None),
+        end_time=_end(row, body, base),
+        parent_task_run_id=uuid_or_none(body.parent_task),
+        child_flow_run_id=uuid_or_none(body.child_run),
+        task_inputs={name: [UUID(bytes=task) for task in tasks] for name, tasks in (body.inputs or {}).items()},
+        cache_key=_cache_key(history),
+        code=code,
+        opaque=bool(body.opaque),
+        reused=bool(body.entries) and bool(body.entries[-1][2] & REUSED),
+    )
+
+
+def _cache_key(history: Sequence[StateView]) -> str | None:
+    keys = [
+        state.details["cache_key"] for state in history if state.details is not None and "cache_key" in state.details
+    ]
+    return keys[-1] if keys else None
+
+
+def _attempts(entries: Sequence[Entry]) -> int:
+    return max((entry[ATTEMPT] for entry in entries if len(entry) > ATTEMPT), default=0)
+
+
+def _end(row: TaskRunRow, body: TaskBody, base: int) -> Any:
+    """When the run that gave the present state ended; a later epoch that only took it over changes nothing."""
+    if row.state < STATE_TYPES.index(StateType.COMPLETED) or row.state == UNKNOWN_STATE:
+        return None
+    own = [entry for entry in body.entries if not entry[2] & REUSED and entry[2] & STATE_MASK == row.state]
+    newest = body.entries[-1]
+    ended = own[-1] if own and newest[2] & REUSED else newest
+    return datetime_of(base + ended[DELTA])
+
+
+def log_view(row: LogRow) -> Log:
+    """A line of log."""
+    return Log(
+        id=row.id,
+        timestamp=datetime_of(row.at),
+        level=row.level,
+        logger=row.logger,
+        message=row.message,
+        flow_run_id=uuid_or_none(row.run),
+        task_run_id=uuid_or_none(row.task),
+        attempt=row.attempt,
+        fields=None if row.fields is None else _decode(row.fields),
+    )
+
+
+def artifact_view(row: ArtifactRow) -> ArtifactView:
+    """An artifact."""
+    return ArtifactView(
+        id=UUID(bytes=row.id),
+        type=row.kind,
+        key=row.key,
+        data=_decode(row.data),
+        description=row.description,
+        created=datetime_of(row.created),
+        updated=datetime_of(row.updated),
+        flow_run_id=uuid_or_none(row.run),
+        task_run_id=uuid_or_none(row.task),
+    )
+
+
+def flow_view(row: FlowRow) -> FlowView:
+    """A flow."""
+    return FlowView(
+        id=flow_id(row.name),
+        name=row.name,
+        created=datetime_of(row.created),
+        runs=row.runs,
+        last_run=None if row.last_at is None else datetime_of(row.last_at),
+        last_state=None if row.last_state is None else name_of_state(row.last_state, row.last_state_name),
+    )
+
+
+def result_in(row: TaskRunRow) -> list[Any] | None:
+    """The packed result that a task run's row holds."""
+    return result_of(TaskBody.decode(row.body).entries)
