@@ -1,0 +1,21 @@
+"""Tasks called one after the other in one flow."""
+
+from stopwatch import clocked, count, report
+
+from levada import flow, task
+
+
+@task
+def step(number: int) -> int:
+    """Do nothing."""
+    return number
+
+
+@flow
+def sequence(calls: int) -> dict[str, float]:
+    """Call it again and again."""
+    return clocked(calls, step)
+
+
+if __name__ == "__main__":
+    report(**sequence(count()))

@@ -1,0 +1,21 @@
+"""Lines logged by one task."""
+
+from prefect import flow, get_run_logger, task
+from stopwatch import clocked, count, report
+
+
+@task
+def talk(lines: int) -> dict[str, float]:
+    """Log line after line."""
+    logger = get_run_logger()
+    return clocked(lines, lambda number: logger.info("line %d", number))
+
+
+@flow
+def talkative(lines: int) -> dict[str, float]:
+    """Run the one task."""
+    return talk(lines)
+
+
+if __name__ == "__main__":
+    report(**talkative(count()))
