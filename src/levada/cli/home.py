@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from levada.core.errors import ObjectNotFound
 from levada.settings import get_current_settings
-from levada.wire.filters import FlowRunQuery, TaskRunQuery
+from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 
 if TYPE_CHECKING:
     from levada.control import ControlPlane
@@ -34,23 +36,35 @@ def control_plane(*, drain: bool = True) -> Iterator[ControlPlane]:
         yield plane
 
 
-def pages(read: Callable[[Any], Page], query: Any, limit: int | None) -> list[Any]:
+def pages(read: Callable[[int, str | None], Page], limit: int | None) -> list[Any]:
     """The items of a list, page by page.
 
     Args:
-        read: gives one page of the query.
-        query: has `limit` and `cursor`, which are set here.
+        read: gives the page of at most so many items that begins at a cursor.
         limit: at most so many items; None for all.
     """
     items: list[Any] = []
+    cursor: str | None = None
     while limit is None or len(items) < limit:
-        query.limit = _PAGE if limit is None else min(_PAGE, limit - len(items))
-        page = read(query)
+        page = read(_PAGE if limit is None else min(_PAGE, limit - len(items)), cursor)
         items += page.items
-        if page.next is None:
+        cursor = page.next
+        if cursor is None:
             break
-        query.cursor = page.next
     return items
+
+
+def found_by(
+    verb: Callable[[Any], Page], query: FlowRunQuery | TaskRunQuery | LogQuery | ArtifactQuery, limit: int | None
+) -> list[Any]:
+    """The items that a query finds.
+
+    Args:
+        verb: a reading verb of the control plane.
+        query: what to look for; its own limit and cursor do not count.
+        limit: at most so many items; None for all.
+    """
+    return pages(lambda size, cursor: verb(replace(query, limit=size, cursor=cursor)), limit)
 
 
 def find_flow_run(plane: ControlPlane, text: str) -> FlowRun:
@@ -59,7 +73,7 @@ def find_flow_run(plane: ControlPlane, text: str) -> FlowRun:
     Raises:
         ObjectNotFound: there is none, or several could be meant (the message lists them).
     """
-    by_name = pages(plane.read_flow_runs, FlowRunQuery(names=[text]), 5)
+    by_name = found_by(plane.read_flow_runs, FlowRunQuery(names=[text]), 5)
     return plane.read_flow_run(_only_one(by_name, text, "flow run"))
 
 
@@ -69,7 +83,7 @@ def find_task_run(plane: ControlPlane, text: str) -> TaskRun:
     Raises:
         ObjectNotFound: there is none, or several could be meant (the message lists them).
     """
-    by_name = pages(plane.read_task_runs, TaskRunQuery(names=[text], newest_first=True), 5)
+    by_name = found_by(plane.read_task_runs, TaskRunQuery(names=[text], newest_first=True), 5)
     return plane.read_task_run(_only_one(by_name, text, "task run"))
 
 
@@ -86,3 +100,18 @@ def _only_one(by_name: list[Any], text: str, noun: str) -> str:
     raise ObjectNotFound(
         f"There is no {noun} called {text!r} in {get_current_settings().home}; `{listing}` lists them."
     )
+
+
+def find_any_run(plane: ControlPlane, text: str) -> FlowRun | TaskRun:
+    """A flow run or, if there is none of that name, a task run.
+
+    Raises:
+        ObjectNotFound: there is neither, or several could be meant.
+    """
+    try:
+        return find_flow_run(plane, text)
+    except ObjectNotFound as no_flow_run:
+        try:
+            return find_task_run(plane, text)
+        except ObjectNotFound:
+            raise no_flow_run from None

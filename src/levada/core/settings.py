@@ -39,7 +39,7 @@ class ApiSettings(Struct, frozen=True):
     key: Annotated[str | None, Meta(description="Key that the server knows us by.", extra={"secret": True})] = None
     request_timeout: Annotated[
         float, Meta(gt=0, description="Seconds after which a request to the server is given up.")
-    ] = 60.0
+    ] = 300.0
 
 
 class ResultSettings(Struct, frozen=True):
