@@ -1,0 +1,519 @@
+"""Slots for the code of this process: waited for, held, renewed, given back.
+
+`Slots` is what the engine asks for tagged tasks (`levada.engine.session.Limits`) and what `levada.concurrency` is made
+of. There is no server: who waits looks into the store, after 2 ms at first and after at most 50 ms later on, and is
+woken at once when slots come free in this process. A wait is written once, as a generator that says what to do next;
+a sync and an async driver do it.
+
+Waiting for holders takes real time, even under a virtual clock: they are real threads and processes. Rate limits run by
+the session's clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from levada.client.keeper import Keeper
+from levada.client.line import Lines, Place
+from levada.control import ControlPlane
+from levada.control.limits import LEASE_SECONDS, Asker, Grant, Limits, journal_locks, new_lease
+from levada.core.clock import Clock
+from levada.core.errors import AcquireConcurrencySlotTimeoutError
+from levada.core.limits import TAG_PREFIX, Verdict
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+SHORTEST_POLL = 0.002
+LONGEST_POLL = 0.05
+LONGEST_POUR = 1.0
+"""A wait for a rate limit looks again after so long, in case the limit was raised."""
+
+REMEMBER_MISSING = 5.0
+"""Seconds for which a limit that did not exist is not looked for again, where that is not an error."""
+
+MOST_REMEMBERED = 10_000
+
+TELL_AFTER = 1.0
+"""Seconds after which the log says what is waited for."""
+
+_log = logging.getLogger("levada.concurrency")
+
+
+class Holding:
+    """Slots that are held, or are about to be; `Slots.release` may be called at any moment, any number of times.
+
+    Attributes:
+        lease: 16-byte id, chosen before the slots are asked for.
+        grant: what was given; None until then.
+        asker: who holds them.
+        lease_seconds: how long they are held without being renewed.
+        lost: limits in which the slots were lost while they were held.
+    """
+
+    __slots__ = ("__weakref__", "asker", "grant", "lease", "lease_seconds", "lost", "names", "process", "slots")
+
+    def __init__(self, names: Sequence[str], slots: int, asker: Asker, lease_seconds: float) -> None:
+        self.lease = new_lease()
+        self.names = tuple(names)
+        self.slots = slots
+        self.asker = asker
+        self.lease_seconds = lease_seconds
+        self.grant: Grant | None = None
+        self.lost: tuple[str, ...] = ()
+        self.process = os.getpid()
+
+    @property
+    def shown(self) -> str:
+        """The names of its limits, for people."""
+        return ", ".join(repr(name) for name in self.names)
+
+
+class Slots:
+    """The concurrency slots of one process on one home.
+
+    Args:
+        home: the Levada home.
+        writer: gives the id of this process's journal, whose lock shows others that the process lives.
+        clock: what rate limits run by.
+    """
+
+    def __init__(self, home: Path, *, writer: Callable[[], bytes], clock: Clock) -> None:
+        self.home = home
+        self._writer = writer
+        self._clock = clock
+        self._is_live = journal_locks(home)
+        self._open()
+        self._missing: dict[str, float] = {}
+        self._proven: tuple[int, bytes] | None = None
+        self._start()
+        _all.add(self)
+
+    def _open(self) -> None:
+        self._plane = ControlPlane(self.home)
+        self._limits: Limits | None = None
+        self._closing = weakref.finalize(self, self._plane.close)
+
+    def _start(self) -> None:
+        """Begin with nothing held: at first, and in a forked child, whose parent holds what was held."""
+        self._lines = Lines()
+        self._keeper = Keeper(self)
+        self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in the store; opened when first asked for."""
+        if self._limits is None:
+            self._limits = Limits(self._plane.store, is_live=self._is_live)
+        return self._limits
+
+    # What the engine asks for -----------------------------------------------------------------------------------
+
+    def acquire(
+        self,
+        names: list[str],
+        slots: int,
+        *,
+        strict: bool,
+        timeout: float | None,
+        run: bytes | None,
+        task: bytes | None,
+    ) -> Holding | None:
+        """Wait for slots in all the named limits; None at once when none of them exists and that is no error.
+
+        Raises:
+            ConcurrencySlotAcquisitionError: a limit does not exist (and `strict`), or has too few slots for ever.
+            AcquireConcurrencySlotTimeoutError: no slot came free in `timeout` seconds.
+        """
+        if not strict and self._known_missing(names):
+            return None
+        holding = self.prepare(names, slots, run=run, task=task)
+        try:
+            self.take(holding, strict=strict, timeout=timeout)
+        except BaseException:
+            self.release(holding)
+            raise
+        return holding if self._holds(holding, names) else None
+
+    async def aacquire(
+        self,
+        names: list[str],
+        slots: int,
+        *,
+        strict: bool,
+        timeout: float | None,
+        run: bytes | None,
+        task: bytes | None,
+    ) -> Holding | None:
+        """`acquire` for coroutines; the store is asked in a thread."""
+        if not strict and self._known_missing(names):
+            return None
+        holding = self.prepare(names, slots, run=run, task=task)
+        try:
+            await self.atake(holding, strict=strict, timeout=timeout)
+        except BaseException:
+            self.release(holding)
+            raise
+        return holding if self._holds(holding, names) else None
+
+    def release(self, lease: Any) -> None:
+        """Give the slots of a holding back. Never raises: what cannot be given back now is tried again later."""
+        holding: Holding = lease
+        self._keeper.let_go(holding)
+        if holding.process != os.getpid() or (holding.grant is not None and holding.grant.lease is None):
+            return
+        try:
+            self.forget(holding.lease)
+        except Exception as problem:  # noqa: BLE001 - must not hide what the body raised; the lease ends in any case
+            _log.warning("Slots of %s could not be given back and are tried again: %s", holding.shown, problem)
+            self._keeper.release_later(holding.lease)
+
+    async def arelease(self, lease: Any) -> None:
+        """`release` for coroutines, in a thread; it is carried through even when this coroutine is cancelled."""
+        try:
+            released = self._in_thread(lambda: self.release(lease))
+        except RuntimeError:  # the interpreter shuts down and starts no more threads
+            self.release(lease)
+        else:
+            await released
+
+    def any(self, names: Sequence[str]) -> bool:
+        """Whether any of the limits exists, as far as was seen in the last seconds; costs a microsecond when not."""
+        return not self._known_missing(names)
+
+    # Steps of it, for blocks that must give back whatever happens ------------------------------------------------
+
+    def prepare(
+        self,
+        names: Sequence[str],
+        slots: int,
+        *,
+        run: bytes | None,
+        task: bytes | None,
+        owner: str | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Holding:
+        """A holding that holds nothing yet."""
+        asker = Asker(self._proven_writer(), run, task, owner or f"{socket.gethostname()}:{os.getpid()}")
+        return Holding(names, slots, asker, lease_seconds)
+
+    def take(self, holding: Holding, *, strict: bool, timeout: float | None, tries: int | None = None) -> None:
+        """Wait until the holding holds its slots.
+
+        Args:
+            holding: what `prepare` made.
+            strict: whether a limit that does not exist is an error.
+            timeout: seconds to wait at most.
+            tries: how many times to ask at most.
+        """
+        with _SyncPlace(self._lines, holding) as waiter:
+            steps = self._until_granted(waiter.place, self._asking(holding, strict), timeout, tries, holding)
+            _drive(steps, waiter.sleep)
+        self._keep(holding)
+
+    async def atake(self, holding: Holding, *, strict: bool, timeout: float | None, tries: int | None = None) -> None:
+        """`take` for coroutines; the store is asked in a thread."""
+        async with _AsyncPlace(self._lines, holding) as waiter:
+            asking = _Abandonable(self._asking(holding, strict), lambda: self.release(holding))
+            steps = self._until_granted(waiter.place, asking, timeout, tries, holding)
+            try:
+                await self._adrive(steps, waiter.sleep)
+            except BaseException:
+                # A thread may still be asking: it then gives back what it gets.
+                asking.abandon()
+                raise
+        self._keep(holding)
+
+    def pour(self, names: Sequence[str], slots: int, *, strict: bool, timeout: float | None) -> None:
+        """Wait until rate limits let `slots` through.
+
+        Raises:
+            ConcurrencySlotAcquisitionError: a limit does not exist (and `strict`), or has no decay or too few slots.
+            AcquireConcurrencySlotTimeoutError: they did not in `timeout` seconds.
+        """
+        place = self._lines.enter(("pour", frozenset(names), slots))
+        try:
+            _drive(self._until_poured(place, names, slots, strict, timeout), self._clock.sleep)
+        finally:
+            self._lines.leave(place)
+
+    async def apour(self, names: Sequence[str], slots: int, *, strict: bool, timeout: float | None) -> None:
+        """`pour` for coroutines; the store is asked in a thread."""
+        place = self._lines.enter(("pour", frozenset(names), slots))
+        try:
+            await self._adrive(self._until_poured(place, names, slots, strict, timeout), self._clock.asleep)
+        finally:
+            self._lines.leave(place)
+
+    # What the keeper asks for ------------------------------------------------------------------------------------
+
+    def renew(self, holding: Holding) -> tuple[str, ...]:
+        """Hold for longer; the limits in which the slots are lost."""
+        if holding.grant is None:
+            return ()
+        return self.limits.renew(holding.grant, holding.asker, lease_seconds=holding.lease_seconds)
+
+    def forget(self, lease: bytes) -> None:
+        """Release a lease, and wake who waits for it in this process."""
+        self.limits.release(lease)
+        self._lines.stir()
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def _asking(self, holding: Holding, strict: bool) -> Callable[[], Grant | Verdict]:
+        looked = False
+
+        def ask() -> Grant | Verdict:
+            nonlocal looked
+            # From the second time on a look that writes nothing comes first: only who may win takes the write lock.
+            if looked:
+                verdict = self.limits.look(holding.names, holding.slots)
+                if verdict.full:
+                    return verdict
+            looked = True
+            outcome = self.limits.acquire(
+                holding.names,
+                holding.slots,
+                holding.asker,
+                strict=strict,
+                lease=holding.lease,
+                lease_seconds=holding.lease_seconds,
+            )
+            if isinstance(outcome, Grant):
+                holding.grant = outcome
+            return outcome
+
+        return ask
+
+    def _until_granted(
+        self,
+        place: Place,
+        ask: Callable[[], Grant | Verdict],
+        timeout: float | None,
+        tries: int | None,
+        holding: Holding,
+    ) -> Generator[Any, Any, None]:
+        """Yields what to call, and seconds to sleep, until slots are had."""
+        started = time.monotonic()
+        asked, told = 0, False
+        while True:
+            if self._lines.is_turn(place):
+                outcome = yield ask
+                if isinstance(outcome, Grant):
+                    return
+                asked += 1
+                if tries is not None and asked > tries:
+                    raise AcquireConcurrencySlotTimeoutError(_too_late(holding.shown, f"after {asked} attempts"))
+            waited = time.monotonic() - started
+            if timeout is not None and waited >= timeout:
+                raise AcquireConcurrencySlotTimeoutError(_too_late(holding.shown, f"in {timeout:g} s"))
+            if not told and waited >= TELL_AFTER:
+                told = True
+                _log.info("Waiting for %d slot(s) of concurrency limit %s.", holding.slots, holding.shown)
+            pause = min(LONGEST_POLL, max(SHORTEST_POLL, waited / 10))
+            yield pause if timeout is None else min(pause, timeout - waited)
+
+    def _until_poured(
+        self, place: Place, names: Sequence[str], slots: int, strict: bool, timeout: float | None
+    ) -> Generator[Any, Any, None]:
+        """Yields what to call, and seconds to sleep, until the slots are through."""
+        clock = self._clock
+        started = clock.monotonic()
+
+        def ask() -> Grant | Verdict:
+            return self.limits.pour(names, slots, strict=strict, now_us=clock.now_us())
+
+        while True:
+            pause = SHORTEST_POLL
+            if self._lines.is_turn(place):
+                outcome = yield ask
+                if isinstance(outcome, Grant):
+                    return
+                known = outcome.retry_after
+                pause = LONGEST_POLL if known is None else min(LONGEST_POUR, max(SHORTEST_POLL, known))
+            waited = clock.monotonic() - started
+            if timeout is not None and waited + pause > timeout:
+                shown = ", ".join(repr(name) for name in names)
+                raise AcquireConcurrencySlotTimeoutError(_too_late(shown, f"in {timeout:g} s"))
+            yield pause
+
+    async def _adrive(self, steps: Generator[Any, Any, None], sleep: Callable[[float], Any]) -> None:
+        reply: Any = None
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration:
+                return
+            reply = await (sleep(step) if isinstance(step, float) else self._in_thread(step))
+
+    def _in_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
+        """Ask the store in a thread of our own: the loop's may all be busy with code that waits for our slots."""
+        import asyncio  # lazy: only async waiters pay for it
+
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor  # lazy: only async waiters pay for it
+
+            self._threads = ThreadPoolExecutor(2, thread_name_prefix="levada-slots")
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def _known_missing(self, names: Sequence[str]) -> bool:
+        """Whether none of the limits exists, as far as was seen in the last seconds."""
+        now = time.monotonic()
+        if all(self._missing.get(name, 0.0) > now for name in names):
+            return True
+        known = self.limits.known(names) if (self.home / "levada.db").exists() else set()
+        for name in names:
+            if name in known:
+                self._missing.pop(name, None)
+            else:
+                self._missing[name] = now + REMEMBER_MISSING
+        if len(self._missing) > MOST_REMEMBERED:
+            self._missing.clear()
+        return not known
+
+    def _holds(self, holding: Holding, names: Sequence[str]) -> bool:
+        if holding.grant is not None and holding.grant.lease is not None:
+            return True
+        self._missing.update(dict.fromkeys(names, time.monotonic() + REMEMBER_MISSING))
+        return False
+
+    def _keep(self, holding: Holding) -> None:
+        if holding.grant is not None and holding.grant.lease is not None:
+            self._keeper.keep(holding)
+
+    def _proven_writer(self) -> bytes | None:
+        """This process's writer when its journal is locked, so that others can see whether it lives."""
+        writer = self._writer()
+        if self._proven != (os.getpid(), writer):
+            if not self._is_live(writer):
+                return None
+            self._proven = (os.getpid(), writer)
+        return writer
+
+    def _after_fork(self) -> None:
+        # What was open is the parent's: it is neither used nor closed here.
+        self._closing.detach()
+        _of_parents.append(self._plane)
+        self._open()
+        self._start()
+
+
+class _SyncPlace:
+    """A place in line of a thread."""
+
+    def __init__(self, lines: Lines, holding: Holding) -> None:
+        self._lines = lines
+        self.place = lines.enter((frozenset(holding.names), holding.slots))
+        self._woken = threading.Event()
+        self.place.wake = self._woken.set
+
+    def __enter__(self) -> _SyncPlace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.leave(self.place)
+
+    def sleep(self, seconds: float) -> None:
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+
+class _AsyncPlace:
+    """A place in line of a coroutine."""
+
+    def __init__(self, lines: Lines, holding: Holding) -> None:
+        self._lines = lines
+        self.place = lines.enter((frozenset(holding.names), holding.slots))
+
+    async def __aenter__(self) -> _AsyncPlace:
+        import asyncio  # lazy: only async waiters pay for it
+
+        loop = asyncio.get_running_loop()
+        woken = self._woken = asyncio.Event()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(woken.set)
+
+        self.place.wake = wake
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lines.leave(self.place)
+
+    async def sleep(self, seconds: float) -> None:
+        import asyncio  # lazy: only async waiters pay for it
+
+        try:
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        except TimeoutError:
+            return  # nobody woke it, so it looks again by itself
+        self._woken.clear()
+
+
+class _Abandonable:
+    """A call that runs in a thread, and whose success is undone when nobody waits for it any more."""
+
+    def __init__(self, call: Callable[[], Grant | Verdict], undo: Callable[[], None]) -> None:
+        self._call = call
+        self._undo = undo
+        self._lock = threading.Lock()
+        self._abandoned = False
+
+    def __call__(self) -> Grant | Verdict:
+        outcome = self._call()
+        with self._lock:
+            abandoned = self._abandoned
+        if abandoned and isinstance(outcome, Grant):
+            self._undo()
+        return outcome
+
+    def abandon(self) -> None:
+        """Nobody waits any more."""
+        with self._lock:
+            self._abandoned = True
+
+
+def _drive(steps: Generator[Any, Any, None], sleep: Callable[[float], None]) -> None:
+    reply: Any = None
+    while True:
+        try:
+            step = steps.send(reply)
+        except StopIteration:
+            return
+        if isinstance(step, float):
+            sleep(step)
+        else:
+            reply = step()
+
+
+def tag_limits(tags: Sequence[str]) -> list[str]:
+    """The names of the limits that bound tasks of these tags."""
+    return [TAG_PREFIX + tag for tag in tags]
+
+
+def _too_late(shown: str, how_long: str) -> str:
+    return (
+        f"No slot of concurrency limit {shown} came free {how_long}. "
+        "See who holds it with `levada concurrency-limit inspect`."
+    )
+
+
+_all: weakref.WeakSet[Slots] = weakref.WeakSet()
+_of_parents: list[ControlPlane] = []
+
+
+def _after_fork() -> None:
+    for slots in list(_all):
+        slots._after_fork()  # noqa: SLF001 - of this module
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,486 @@
+"""Concurrency and rate limits: slots given, renewed, taken back.
+
+Whoever wants slots asks for all of them in one writing transaction, so that they are had in every limit or in none.
+What is occupied is derived from leases that live; a lease ends when it is released, when nobody renewed it until it
+expired, or, at once, when the process that holds it is provably gone. Nothing is counted, so nothing can be left over.
+The law itself, free of rows and clocks, is `levada.core.limits`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from levada.core import faults
+from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
+from levada.core.ids import as_uuid, uuid7_bytes
+from levada.core.limits import Limit, Verdict, decide, level_at
+from levada.core.states import datetime_of
+from levada.journal.layout import is_locked, journal_root, trusted_roots
+from levada.store.limits import BucketRow, LeaseRow, LimitRow, LimitTables
+from levada.wire.objects import Holder, LimitView
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from levada.store.base import Store
+
+LEASE_SECONDS = 300.0
+"""How long a lease lives that nobody renews, unless asked for otherwise."""
+
+
+class Asker(Struct, frozen=True):
+    """Who wants slots.
+
+    Attributes:
+        writer: the writer of the process's journal, whose lock says that the process lives; None when it has none,
+            so that only time ends the lease.
+        run: the flow run inside which slots are asked for.
+        task: the task run.
+        owner: host and process, for people.
+    """
+
+    writer: bytes | None = None
+    run: bytes | None = None
+    task: bytes | None = None
+    owner: str = ""
+
+
+class Grant(Struct, frozen=True):
+    """Slots that were given.
+
+    Attributes:
+        lease: what to renew and release; None when none of the limits exists, so that nothing is held.
+        names: the limits in which slots are held.
+        slots: how many in each.
+    """
+
+    lease: bytes | None
+    names: tuple[str, ...]
+    slots: int
+
+
+class Limits:
+    """The limits of one store.
+
+    Args:
+        store: where they are.
+        is_live: whether the process that writes a journal may still be alive; asked only when slots are short.
+        now_us: microseconds since 1970, of the clock that leases run by.
+    """
+
+    def __init__(
+        self, store: Store, *, is_live: Callable[[bytes], bool], now_us: Callable[[], int] | None = None
+    ) -> None:
+        self._store = store
+        self._is_live = is_live
+        self._now_us = now_us or (lambda: time.time_ns() // 1000)
+
+    def create(self, name: str, slots: int, *, active: bool = True, decay: float = 0.0) -> LimitView:
+        """Make a limit.
+
+        Args:
+            name: any text; `tag:` and a tag's name bounds how many tasks of that tag run at once.
+            slots: how many may be occupied; 0 closes the limit, so that asking for a slot is an error at once.
+            active: False lets everybody pass, and records them.
+            decay: slots a second that `rate_limit` gives back by itself.
+
+        Raises:
+            ObjectAlreadyExists: there is one of that name.
+            ConfigurationError: a number is negative, or the name is empty.
+        """
+        row = self._row(name, slots, active, decay)
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            if tables.limits([name]):
+                raise ObjectAlreadyExists(f"Concurrency limit {name!r} exists already.")
+            tables.save_limit(row)
+        return _view(row, [])
+
+    def upsert(self, name: str, slots: int, *, active: bool | None = None, decay: float | None = None) -> LimitView:
+        """Make a limit, or change the one of that name; what is None stays as it is.
+
+        Raises:
+            ConfigurationError: a number is negative, or the name is empty.
+        """
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            before = next(iter(tables.limits([name])), None)
+            active = active if active is not None else (before is None or bool(before.active))
+            decay = decay if decay is not None else (before.decay if before is not None else 0.0)
+            row = self._row(name, slots, active, decay)
+            if before is not None:
+                row = row._replace(created=before.created)
+            tables.save_limit(row)
+            return _view(row, self._living(tables, [name]))
+
+    def change(
+        self, name: str, *, slots: int | None = None, active: bool | None = None, decay: float | None = None
+    ) -> LimitView:
+        """Change what is given of a limit. Fewer slots than are held takes nobody's away: new ones wait longer.
+
+        Raises:
+            ObjectNotFound: there is none of that name.
+            ConfigurationError: a number is negative.
+        """
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            before = self._there(tables, name)
+            row = self._row(
+                name,
+                slots if slots is not None else before.slots,
+                active if active is not None else bool(before.active),
+                decay if decay is not None else before.decay,
+            )._replace(created=before.created)
+            tables.save_limit(row)
+            return _view(row, self._living(tables, [name]))
+
+    def read(self, name: str) -> LimitView:
+        """One limit with those who hold it.
+
+        Raises:
+            ObjectNotFound: there is none of that name.
+        """
+        with self._store.read() as transaction:
+            tables = LimitTables(transaction)
+            return _view(self._there(tables, name), self._living(tables, [name]))
+
+    def read_all(self) -> Sequence[LimitView]:
+        """Every limit by name, with those who hold it."""
+        with self._store.read() as transaction:
+            tables = LimitTables(transaction)
+            rows = tables.all_limits()
+            living = self._living(tables, [row.name for row in rows])
+        return [_view(row, [lease for lease in living if lease.limit_name == row.name]) for row in rows]
+
+    def delete(self, name: str) -> bool:
+        """Remove a limit with what is held of it; False when there was none."""
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            if not tables.limits([name]):
+                return False
+            tables.delete_lease_rows(tables.leases([name]))
+            tables.delete_bucket(name)
+            tables.delete_limit(name)
+            return True
+
+    def reset(self, name: str) -> int:
+        """Take all slots of a limit back; how many were held.
+
+        A holder that is still at work takes its slots again when it next renews its lease, if there is room.
+
+        Raises:
+            ObjectNotFound: there is none of that name.
+        """
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            self._there(tables, name)
+            leases = tables.leases([name])
+            tables.delete_lease_rows(leases)
+            tables.delete_bucket(name)
+            return sum(lease.slots for lease in leases)
+
+    def known(self, names: Sequence[str]) -> set[str]:
+        """Those of the names for which there is a limit."""
+        with self._store.read() as transaction:
+            return {row.name for row in LimitTables(transaction).limits(list(names))}
+
+    def look(self, names: Sequence[str], slots: int) -> Verdict:
+        """What `acquire` would say now, without writing anything.
+
+        Raises:
+            ConcurrencySlotAcquisitionError: more slots than a limit has.
+        """
+        now = self._now_us()
+        with self._store.read() as transaction:
+            tables = LimitTables(transaction)
+            rows = tables.limits(list(names))
+            held = tables.leases([row.name for row in rows])
+            verdict = self._decide(tables, rows, slots, held, now, now)
+            dead = self._dead(row for row in held if row.limit_name in verdict.full)
+            if not dead:
+                return verdict
+            held = [row for row in held if row.holder_writer not in dead]
+            return self._decide(tables, rows, slots, held, now, now)
+
+    def acquire(
+        self,
+        names: Iterable[str],
+        slots: int,
+        asker: Asker,
+        *,
+        strict: bool = True,
+        lease: bytes | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Grant | Verdict:
+        """Take slots in all the limits, or in none.
+
+        Args:
+            names: the limits.
+            slots: how many in each.
+            asker: who will hold them.
+            strict: whether a limit that does not exist is an error; it bounds nothing otherwise.
+            lease: 16 bytes by which the slots are renewed and released; made when it is not given.
+            lease_seconds: how long they are held without being renewed.
+
+        Returns:
+            The grant, or the verdict that says which limits are full.
+
+        Raises:
+            ConcurrencySlotAcquisitionError: a limit is missing (and `strict`), or has fewer slots than asked for.
+        """
+        wanted = distinct(names, slots)
+        now = self._now_us()
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            rows = tables.limits(wanted)
+            if strict:
+                require(wanted, {row.name for row in rows})
+            if not rows:
+                return Grant(None, (), slots)
+            held = self._without_expired(tables, [row.name for row in rows], now)
+            verdict = self._decide(tables, rows, slots, held, now, now)
+            if verdict.full and self._reclaim(tables, held, verdict.full):
+                held = tables.leases([row.name for row in rows])
+                verdict = self._decide(tables, rows, slots, held, now, now)
+            if verdict.full:
+                return verdict
+            lease = lease if lease is not None else new_lease(now)
+            expires = now + int(lease_seconds * 1e6)
+            tables.add_leases(_lease_rows(lease, (row.name for row in rows), slots, asker, now, expires))
+        if faults.armed:
+            faults.reach("limits.after_acquire")
+        return Grant(lease, tuple(row.name for row in rows), slots)
+
+    def pour(
+        self, names: Iterable[str], slots: int, *, strict: bool = True, now_us: int | None = None
+    ) -> Grant | Verdict:
+        """Take slots that nobody gives back: they run out of the limits' buckets by themselves.
+
+        Args:
+            names: the limits.
+            slots: how many in each.
+            strict: whether a limit that does not exist is an error; it bounds nothing otherwise.
+            now_us: the moment by the clock that buckets run by; the clock of leases when it is not given.
+
+        Returns:
+            A grant without a lease, or the verdict that says which limits are full and for how long.
+
+        Raises:
+            ConcurrencySlotAcquisitionError: a limit is missing (and `strict`), has fewer slots than asked for, or
+                has no decay, so that its slots would never come back.
+        """
+        wanted = distinct(names, slots)
+        now = self._now_us()
+        moment = now if now_us is None else now_us
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            rows = tables.limits(wanted)
+            if strict:
+                require(wanted, {row.name for row in rows})
+            for row in rows:
+                if row.active and row.decay <= 0:
+                    raise ConcurrencySlotAcquisitionError(
+                        f"Concurrency limit {row.name!r} has no slot decay, so a rate limit on it would never end; "
+                        f"set one with `levada concurrency-limit update {row.name} --decay N`."
+                    )
+            held = self._without_expired(tables, [row.name for row in rows], now)
+            verdict = self._decide(tables, rows, slots, held, now, moment)
+            if verdict.full and self._reclaim(tables, held, verdict.full):
+                held = tables.leases([row.name for row in rows])
+                verdict = self._decide(tables, rows, slots, held, now, moment)
+            if verdict.full:
+                return verdict
+            levels = _levels(tables, rows, moment)
+            for row in rows:
+                tables.fill_bucket(BucketRow(row.name, levels.get(row.name, 0.0) + slots, moment))
+        return Grant(None, tuple(row.name for row in rows), slots)
+
+    def renew(self, grant: Grant, asker: Asker, *, lease_seconds: float = LEASE_SECONDS) -> tuple[str, ...]:
+        """Hold slots for longer.
+
+        Slots that were lost meanwhile (the machine slept past the lease, somebody reset the limit) are taken again
+        when there is room.
+
+        Returns:
+            The limits in which the slots are lost.
+        """
+        if grant.lease is None:
+            return ()
+        now = self._now_us()
+        expires = now + int(lease_seconds * 1e6)
+        with self._store.write() as transaction:
+            tables = LimitTables(transaction)
+            kept = {row.limit_name for row in tables.lease(grant.lease)}
+            tables.renew_lease(grant.lease, expires)
+            gone = tables.limits([name for name in grant.names if name not in kept])
+            lost = []
+            for row in gone:
+                held = self._without_expired(tables, [row.name], now)
+                room = sum(lease.slots for lease in held) + grant.slots <= row.slots
+                if room or not row.active:
+                    tables.add_leases(_lease_rows(grant.lease, [row.name], grant.slots, asker, now, expires))
+                else:
+                    lost.append(row.name)
+        return tuple(lost)
+
+    def release(self, lease: bytes) -> None:
+        """Give slots back; giving them back twice does nothing."""
+        with self._store.write() as transaction:
+            LimitTables(transaction).delete_leases([lease])
+
+    def _row(self, name: str, slots: int, active: bool, decay: float) -> LimitRow:
+        if not name.strip():
+            raise ConfigurationError(f"A concurrency limit needs a name, got {name!r}.")
+        if type(slots) is not int or slots < 0:
+            raise ConfigurationError(
+                f"Concurrency limit {name!r} cannot have {slots!r} slots: a whole number, 0 or more."
+            )
+        if not decay >= 0 or decay == float("inf"):
+            raise ConfigurationError(
+                f"Concurrency limit {name!r} cannot give back {decay!r} slots a second: 0 or more."
+            )
+        now = self._now_us()
+        return LimitRow(name, slots, int(active), float(decay), now, now)
+
+    @staticmethod
+    def _there(tables: LimitTables, name: str) -> LimitRow:
+        found = tables.limits([name])
+        if not found:
+            raise ObjectNotFound(f"There is no concurrency limit {name!r}.")
+        return found[0]
+
+    def _living(self, tables: LimitTables, names: Sequence[str]) -> Sequence[LeaseRow]:
+        now = self._now_us()
+        rows = [row for row in tables.leases(names) if row.expires > now]
+        dead = self._dead(rows)
+        return [row for row in rows if row.holder_writer not in dead]
+
+    def _dead(self, leases: Iterable[LeaseRow]) -> set[bytes]:
+        writers = {lease.holder_writer for lease in leases}
+        return {writer for writer in writers if writer is not None and not self._is_live(writer)}
+
+    @staticmethod
+    def _without_expired(tables: LimitTables, names: Sequence[str], now: int) -> Sequence[LeaseRow]:
+        held = tables.leases(names)
+        expired = [row for row in held if row.expires <= now]
+        if not expired:
+            return held
+        tables.delete_lease_rows(expired)
+        return [row for row in held if row.expires > now]
+
+    def _reclaim(self, tables: LimitTables, held: Iterable[LeaseRow], full: Sequence[str]) -> bool:
+        dead = self._dead(row for row in held if row.limit_name in full)
+        rows = [row for row in held if row.holder_writer in dead]
+        tables.delete_lease_rows(rows)
+        return bool(rows)
+
+    def _decide(
+        self,
+        tables: LimitTables,
+        rows: Sequence[LimitRow],
+        slots: int,
+        held: Iterable[LeaseRow],
+        now: int,
+        moment: int,
+    ) -> Verdict:
+        occupied: dict[str, float] = {}
+        for lease in held:
+            if lease.expires > now:
+                occupied[lease.limit_name] = occupied.get(lease.limit_name, 0) + lease.slots
+        limits = [Limit(row.name, row.slots, bool(row.active), row.decay) for row in rows]
+        return decide(limits, slots, occupied, _levels(tables, rows, moment))
+
+
+def journal_locks(home: Path) -> Callable[[bytes], bool]:
+    """Tells whether the process that writes a journal of this home is alive: it holds the journal's lock.
+
+    A writer without a journal is gone: journals are removed only when their process is, and nobody holds a lease
+    before the lock of its journal.
+    """
+    root = journal_root(home)
+
+    def is_live(writer: bytes) -> bool:
+        name = writer.hex()
+        if is_locked(root / name):
+            return True
+        # A home that cannot be written has its journals elsewhere; that is looked up for those not found here.
+        return any(is_locked(other / name) for other in trusted_roots(home)[1:])
+
+    return is_live
+
+
+def new_lease(now_us: int | None = None) -> bytes:
+    """The id of a lease that is yet to be taken, so that it can be released whatever happens while it is taken."""
+    return uuid7_bytes(now_us if now_us is not None else time.time_ns() // 1000, os.urandom(8))
+
+
+def distinct(names: Iterable[str], slots: int) -> Sequence[str]:
+    """The names without repetition.
+
+    Raises:
+        ConfigurationError: the number of slots is not a whole number above 0.
+    """
+    if type(slots) is not int or slots < 1:
+        raise ConfigurationError(f"Slots to occupy must be a whole number above 0, got {slots!r}.")
+    return list(dict.fromkeys(names))
+
+
+def require(wanted: Iterable[str], known: set[str]) -> None:
+    """Do nothing when all limits exist.
+
+    Raises:
+        ConcurrencySlotAcquisitionError: one does not; the message says how to make it.
+    """
+    missing = [name for name in wanted if name not in known]
+    if not missing:
+        return
+    commands = " and ".join(f"`levada concurrency-limit create {name} SLOTS`" for name in missing)
+    names = ", ".join(repr(name) for name in missing)
+    raise ConcurrencySlotAcquisitionError(
+        f"There is no concurrency limit {names}. Create it with {commands}, "
+        "or pass strict=False to go on without a limit."
+    )
+
+
+def _levels(tables: LimitTables, rows: Sequence[LimitRow], moment: int) -> dict[str, float]:
+    decay = {row.name: row.decay for row in rows if row.decay > 0}
+    if not decay:
+        return {}
+    return {
+        bucket.name: level_at(bucket.level, bucket.at, moment, decay[bucket.name])
+        for bucket in tables.buckets(list(decay))
+    }
+
+
+def _lease_rows(
+    lease: bytes, names: Iterable[str], slots: int, asker: Asker, now: int, expires: int
+) -> Iterable[LeaseRow]:
+    return [
+        LeaseRow(lease, name, slots, asker.writer, asker.run, asker.task, asker.owner, now, expires) for name in names
+    ]
+
+
+def _view(row: LimitRow, leases: Iterable[LeaseRow]) -> LimitView:
+    return LimitView(
+        name=row.name,
+        limit=row.slots,
+        active=bool(row.active),
+        slot_decay_per_second=row.decay,
+        holders=[
+            Holder(
+                lease=as_uuid(lease.id),
+                slots=lease.slots,
+                since=datetime_of(lease.acquired),
+                expires=datetime_of(lease.expires),
+                flow_run_id=as_uuid(lease.run) if lease.run is not None else None,
+                task_run_id=as_uuid(lease.task) if lease.task is not None else None,
+                owner=lease.owner,
+            )
+            for lease in leases
+        ],
+    )

@@ -1,0 +1,31 @@
+"""`get_client`: a client of the home that this process uses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+from levada.client import LevadaClient as LevadaClient
+from levada.client import SyncLevadaClient as SyncLevadaClient
+from levada.engine import session
+
+__all__ = ["LevadaClient", "SyncLevadaClient", "get_client"]
+
+
+@overload
+def get_client(httpx_settings: Any = None, sync_client: Literal[False] = False) -> LevadaClient: ...
+
+
+@overload
+def get_client(httpx_settings: Any = None, *, sync_client: Literal[True]) -> SyncLevadaClient: ...
+
+
+def get_client(httpx_settings: Any = None, sync_client: bool = False) -> LevadaClient | SyncLevadaClient:
+    """A client of this process's home, to be used in a `with` block (`async with` for the async one).
+
+    Args:
+        httpx_settings: not needed without a server; there for files written for other orchestrators.
+        sync_client: whether verbs are called plainly; they are awaited otherwise.
+    """
+    del httpx_settings
+    here = session.current()
+    return (SyncLevadaClient if sync_client else LevadaClient)(here.home, here.results.load)

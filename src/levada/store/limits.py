@@ -1,0 +1,128 @@
+"""Rows of limits, of the leases that occupy them, and of the buckets that rate limits pour into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from levada.store.base import Transaction
+
+_LIMITS = "SELECT name, slots, active, decay, created, updated FROM limits"
+_LEASES = "SELECT id, limit_name, slots, holder_writer, run, task, owner, acquired, expires FROM leases"
+
+
+class LimitRow(NamedTuple):
+    """A limit as it was set."""
+
+    name: str
+    slots: int
+    active: int
+    decay: float
+    created: int
+    updated: int
+
+
+class LeaseRow(NamedTuple):
+    """Slots of one limit that somebody holds; a lease over several limits has one row for each."""
+
+    id: bytes
+    limit_name: str
+    slots: int
+    holder_writer: bytes | None
+    run: bytes | None
+    task: bytes | None
+    owner: str
+    acquired: int
+    expires: int
+
+
+class BucketRow(NamedTuple):
+    """What was in a bucket at a moment."""
+
+    name: str
+    level: float
+    at: int
+
+
+class LimitTables:
+    """The tables `limits`, `leases` and `rate_buckets`, inside one transaction."""
+
+    __slots__ = ("_execute",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._execute = transaction.execute
+
+    def limits(self, names: Sequence[str]) -> list[LimitRow]:
+        """The limits there are of these names."""
+        return [LimitRow(*row) for row in self._execute(f"{_LIMITS} WHERE name IN ({_marks(names)})", names)]
+
+    def all_limits(self) -> list[LimitRow]:
+        """Every limit, by name."""
+        return [LimitRow(*row) for row in self._execute(f"{_LIMITS} ORDER BY name")]
+
+    def save_limit(self, row: LimitRow) -> None:
+        """Insert a limit, or change the one of that name; when it was made stays."""
+        self._execute(
+            "INSERT INTO limits (name, slots, active, decay, created, updated) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET slots = excluded.slots, active = excluded.active, "
+            "decay = excluded.decay, updated = excluded.updated",
+            row,
+        )
+
+    def delete_limit(self, name: str) -> None:
+        """Remove a limit."""
+        self._execute("DELETE FROM limits WHERE name = ?", (name,))
+
+    def leases(self, names: Sequence[str]) -> list[LeaseRow]:
+        """All leases on these limits, oldest first, the expired ones too."""
+        statement = f"{_LEASES} WHERE limit_name IN ({_marks(names)}) ORDER BY acquired, id"
+        return [LeaseRow(*row) for row in self._execute(statement, names)]
+
+    def lease(self, lease: bytes) -> list[LeaseRow]:
+        """The rows of one lease."""
+        return [LeaseRow(*row) for row in self._execute(f"{_LEASES} WHERE id = ?", (lease,))]
+
+    def add_leases(self, rows: Iterable[LeaseRow]) -> None:
+        """Insert leases."""
+        for row in rows:
+            self._execute(
+                "INSERT INTO leases (id, limit_name, slots, holder_writer, run, task, owner, acquired, expires) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+    def renew_lease(self, lease: bytes, expires: int) -> None:
+        """Move the moment at which a lease ends by itself."""
+        self._execute("UPDATE leases SET expires = ? WHERE id = ?", (expires, lease))
+
+    def delete_leases(self, leases: Iterable[bytes]) -> None:
+        """Remove leases with all their rows."""
+        for lease in leases:
+            self._execute("DELETE FROM leases WHERE id = ?", (lease,))
+
+    def delete_lease_rows(self, rows: Iterable[LeaseRow]) -> None:
+        """Remove these rows; what their leases hold of other limits stays."""
+        for row in rows:
+            self._execute("DELETE FROM leases WHERE id = ? AND limit_name = ?", (row.id, row.limit_name))
+
+    def buckets(self, names: Sequence[str]) -> list[BucketRow]:
+        """The buckets of these limits, as they last were written."""
+        statement = f"SELECT name, level, at FROM rate_buckets WHERE name IN ({_marks(names)})"
+        return [BucketRow(*row) for row in self._execute(statement, names)]
+
+    def fill_bucket(self, row: BucketRow) -> None:
+        """Write what is in a bucket now."""
+        self._execute(
+            "INSERT INTO rate_buckets (name, level, at) VALUES (?, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET level = excluded.level, at = excluded.at",
+            row,
+        )
+
+    def delete_bucket(self, name: str) -> None:
+        """Empty a bucket."""
+        self._execute("DELETE FROM rate_buckets WHERE name = ?", (name,))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
