@@ -1,0 +1,77 @@
+"""Follows a flow run until it ends: its log lines and its states, as they are recorded."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from levada.cli.log_lines import Printer, lines
+from levada.cli.output import clock_time, took
+from levada.core.states import FINAL_TYPES, StateType
+from levada.wire.filters import LogQuery
+
+if TYPE_CHECKING:
+    from levada.control import ControlPlane
+    from levada.wire.objects import FlowRun, Log
+
+_EVERY_SECONDS = 0.25
+_LATE = timedelta(seconds=5)
+"""Lines of several processes may arrive a little out of order; so far back they are still looked for."""
+
+
+class _Follower:
+    """Shows each state and each line once."""
+
+    def __init__(self, plane: ControlPlane, run: FlowRun) -> None:
+        self._plane = plane
+        self._id = run.id
+        self._printer = Printer(plane)
+        self._states_shown = 0
+        self._seen: dict[int, datetime] = {}
+        self._newest: datetime | None = None
+
+    def step(self) -> FlowRun:
+        """Take in what was recorded since the last step, and show it."""
+        self._plane.drain()
+        run = self._plane.read_flow_run(self._id)
+        self._printer.show(self._new_lines())
+        for state in run.states[self._states_shown :]:
+            message = f": {state.message}" if state.message else ""
+            click.echo(f"{clock_time(state.timestamp)} | Flow run {run.name!r} is {state.name}{message}")
+        self._states_shown = len(run.states)
+        return run
+
+    def _new_lines(self) -> list[Log]:
+        horizon = self._newest - _LATE if self._newest is not None else None
+        found = [
+            log
+            for log in lines(self._plane, LogQuery(flow_run_ids=[self._id], after=horizon))
+            if log.id not in self._seen
+        ]
+        self._seen.update((log.id, log.timestamp) for log in found)
+        if found:
+            self._newest = max(log.timestamp for log in found)
+            floor = self._newest - _LATE
+            self._seen = {key: moment for key, moment in self._seen.items() if moment >= floor}
+        return found
+
+
+def watch(plane: ControlPlane, run: FlowRun, timeout: float | None) -> None:
+    """Follow a run until it ends, then end this process with what came of it."""
+    follower = _Follower(plane, run)
+    deadline = time.monotonic() + timeout if timeout is not None else None
+    while True:
+        run = follower.step()
+        if run.state_type in FINAL_TYPES:
+            break
+        if deadline is not None and time.monotonic() >= deadline:
+            raise click.ClickException(f"Flow run {run.name!r} is still {run.state_name} after {timeout} s.")
+        time.sleep(_EVERY_SECONDS)
+    duration = took(run.start_time, run.end_time)
+    click.echo(f"Flow run {run.name!r} ended {run.state_name}{f' after {duration}' if duration else ''}.")
+    if run.state_type is not StateType.COMPLETED:
+        sys.exit(1)
