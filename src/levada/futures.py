@@ -12,9 +12,11 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
@@ -35,6 +37,7 @@ __all__ = [
     "PrefectFutureList",
     "aas_completed",
     "as_completed",
+    "blocked",
     "find",
     "find_futures",
     "gather",
@@ -42,6 +45,7 @@ __all__ = [
     "resolve_futures_to_results",
     "resolve_futures_to_states",
     "wait",
+    "when_all_done",
 ]
 
 R = TypeVar("R")
@@ -87,8 +91,43 @@ this_thread = _ThisThread()
 """Which worker the current thread is, set by pools on their own threads."""
 
 
+class Slot(Protocol):
+    """The right of an async task to run, which it lends to others while it awaits a future."""
+
+    def lend(self) -> None:
+        """The task waits from now on."""
+        ...
+
+    async def take_back(self) -> None:
+        """The task goes on when there is room."""
+        ...
+
+    def take_back_at_once(self) -> None:
+        """The task goes on now; for code that blocks the loop instead of awaiting."""
+        ...
+
+
+awaiting: ContextVar[Slot | None] = ContextVar("levada_slot", default=None)
+"""The slot of the async task that the current code is part of, set by task runners that limit those."""
+
+
+@asynccontextmanager
+async def suspended() -> AsyncIterator[None]:
+    """Around code that awaits the end of a run, so that a task runner can use its slot meanwhile."""
+    slot = awaiting.get()
+    if slot is None:
+        yield
+        return
+    slot.lend()
+    try:
+        yield
+    finally:
+        await slot.take_back()
+
+
 @contextmanager
-def _blocked() -> Iterator[None]:
+def blocked() -> Iterator[None]:
+    """Around code that blocks this thread on the end of a run, so that a pool can use its worker's slot meanwhile."""
     worker = this_thread.worker
     if worker is None:
         yield
@@ -98,6 +137,24 @@ def _blocked() -> Iterator[None]:
         yield
     finally:
         worker.after_block()
+
+
+def _pass(gate: Lock, timeout: float | None) -> bool:
+    """Wait for a gate to open; False when the time was up first."""
+    if this_thread.worker is None:
+        return gate.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+    # An interrupt from another thread is raised only when this one comes back to Python, so it does now and then.
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = _COME_BACK if deadline is None else min(_COME_BACK, deadline - time.monotonic())
+        if gate.acquire(timeout=max(left, 0)):
+            return True
+        if deadline is not None and time.monotonic() >= deadline:
+            return False
+
+
+_COME_BACK = 0.25
+"""Seconds after which a pool's worker that blocks looks whether it was interrupted."""
 
 
 class Future(Generic[R_co]):
@@ -155,7 +212,7 @@ class Future(Generic[R_co]):
             return None
         if self.keeper is not None:
             self.keeper.before_block()
-        gate = threading.Lock()
+        gate = Lock()
         gate.acquire()
 
         def open_gate(_: Future[Any]) -> None:
@@ -164,8 +221,8 @@ class Future(Generic[R_co]):
         self.add_done_callback(open_gate)
         try:
             if self._final is None:
-                with _blocked():
-                    gate.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+                with blocked():
+                    _pass(gate, timeout)
         finally:
             self._forget(open_gate)
         return self._final
@@ -204,7 +261,9 @@ class Future(Generic[R_co]):
             self.add_done_callback(callback)
             try:
                 # `wait` leaves `woken` alone when the time is up, and does not raise.
-                await asyncio.wait((woken,), timeout=timeout)
+                if self._final is None:
+                    async with suspended():
+                        await asyncio.wait((woken,), timeout=timeout)
             finally:
                 self._forget(callback)
         return self._final
@@ -430,7 +489,7 @@ def _next_ended(ended: SimpleQueue[Future[R]], listed: list[Future[R]], left: in
     except Empty:
         pass  # so this thread has to wait
     _tell_keepers(listed)
-    with _blocked():
+    with blocked():
         try:
             return ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
         except Empty:
@@ -457,7 +516,7 @@ async def aas_completed(futures: Iterable[Future[R]], timeout: float | None = No
             future.add_done_callback(callback)
         for left in range(len(listed), 0, -1):
             try:
-                async with asyncio.timeout_at(deadline):
+                async with suspended(), asyncio.timeout_at(deadline):
                     future = await ended.get()
             except TimeoutError:
                 raise TimeoutError(f"{left} (of {len(listed)}) futures unfinished") from None
@@ -490,13 +549,13 @@ def _wait_all(futures: Iterable[Future[Any]], timeout: float | None) -> bool:
     if not waiting or (timeout is not None and timeout <= 0):
         return not waiting
     _tell_keepers(waiting)
-    gate = threading.Lock()
+    gate = Lock()
     gate.acquire()
-    countdown = _countdown(waiting, gate.release)
+    countdown = when_all_done(waiting, gate.release)
     opened = False
     try:
-        with _blocked():
-            opened = gate.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+        with blocked():
+            opened = _pass(gate, timeout)
     finally:
         if not opened:
             for future in waiting:
@@ -504,15 +563,18 @@ def _wait_all(futures: Iterable[Future[Any]], timeout: float | None) -> bool:
     return opened
 
 
-def _countdown(waiting: list[Future[Any]], at_zero: Callable[[], object]) -> Callable[[Future[Any]], None]:
-    """Call `at_zero` once, when the last of these futures ends; returns the callback that counts."""
-    tickets = list(range(len(waiting)))
+def when_all_done(futures: Sequence[Future[Any]], then: Callable[[], object]) -> Callable[[Future[Any]], None]:
+    """Call `then` once, in the thread that ends the last of these futures; there must be at least one.
+
+    Returns the callback that counts, for those who want to forget it.
+    """
+    tickets = list(range(len(futures)))
 
     def callback(_: Future[Any]) -> None:
         if tickets.pop() == 0:  # popping is atomic, so exactly one thread draws the last ticket
-            at_zero()
+            then()
 
-    for future in waiting:
+    for future in futures:
         future.add_done_callback(callback)
     return callback
 
@@ -526,9 +588,10 @@ async def _wait_all_async(futures: Iterable[Future[Any]], timeout: float | None)
     loop = asyncio.get_running_loop()
     woken: asyncio.Future[None] = loop.create_future()
     wake = _waking(loop, woken)
-    countdown = _countdown(waiting, lambda: wake(waiting[0]))
+    countdown = when_all_done(waiting, lambda: wake(waiting[0]))
     try:
-        await asyncio.wait((woken,), timeout=timeout)
+        async with suspended():
+            await asyncio.wait((woken,), timeout=timeout)
     finally:
         if not woken.done():
             for future in waiting:

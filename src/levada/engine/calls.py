@@ -20,7 +20,7 @@ from levada.wire.records import STATE_CODES, Payload, TaskOpened, TaskState
 class RunGraph:
     """What a flow run knows of its calls: their numbers, their records of earlier epochs, who made which object."""
 
-    __slots__ = ("lineage", "memory", "numbers", "occurrences", "recall")
+    __slots__ = ("lineage", "memory", "numbers", "occurrences", "recall", "streams")
 
     def __init__(self, recall: Recall, memory: bool) -> None:
         self.lineage = Lineage()
@@ -29,6 +29,8 @@ class RunGraph:
         """Whether calls of this epoch must be remembered, because the flow may be attempted again."""
         self.numbers: dict[str, count[int]] = {}
         self.occurrences: dict[bytes, count[int]] = {}
+        self.streams: list[Any] = []
+        """Lazy maps; what nobody took of them is run before the flow ends."""
 
     def occurrence(self, identity: bytes) -> int:
         """Which of several identical calls this is; safe from any number of threads."""
@@ -45,6 +47,7 @@ class RunGraph:
         """Start counting anew: the flow's function runs from the top."""
         self.occurrences = {}
         self.numbers = {}
+        self.streams = []
 
 
 class TaskCall:
@@ -66,6 +69,7 @@ class TaskCall:
         "opened",
         "parameters",
         "parent",
+        "returned_state",
         "run",
         "session",
         "tags",
@@ -92,6 +96,8 @@ class TaskCall:
     name: str
     n: int
     opened: bool
+    returned_state: bool
+    """The function returned a state of its own, which is then also what an inline call gives."""
     attempt: int
     map_id: bytes | None
     map_index: int
@@ -188,7 +194,7 @@ def prepare(
     call.session = session
     call.flow = flow = flow_var.get()
     call.parent = parent = task_var.get()
-    call.opened = False
+    call.opened = call.returned_state = False
     call.n = call.attempt = 0
     call.map_id, call.map_index = (None, -1) if item is None else item
     tags = tags_var.get()

@@ -6,7 +6,7 @@ Everything else a run does (append a record, decide about a retry, build a conte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 
 class Call:
@@ -84,4 +84,16 @@ class Invoke:
         self.kwargs = kwargs
 
 
-Command = Call | Iterate | Sleep | WaitFor | Do | Invoke
+class Step(Protocol):
+    """Any other piece of work that may block, as the rooms below write it (see `levada.results.steps`)."""
+
+    def run(self) -> Any:
+        """Do it on this thread."""
+        ...
+
+    async def arun(self) -> Any:
+        """Do it without blocking the event loop."""
+        ...
+
+
+Command = Call | Iterate | Sleep | WaitFor | Do | Invoke | Step

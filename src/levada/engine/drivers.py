@@ -12,6 +12,7 @@ from typing import Any
 
 from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, WaitFor
 from levada.engine.context import flow_var, task_var
+from levada.engine.signals import ending_of
 
 Run = Generator[Command, Any, Any]
 """A run: yields commands, is sent replies, returns its outcome."""
@@ -29,8 +30,10 @@ def drive(run: Run, clock: Any) -> Any:
                     if command.__class__ is Call and command.timeout is None
                     else _perform(command, clock)
                 )
-            except BaseException as error:  # noqa: BLE001 - every error belongs to the run, which decides
+            except Exception as error:  # noqa: BLE001 - every error belongs to the run, which decides
                 command = run.throw(error)
+            except BaseException as error:  # noqa: BLE001 - as above; a bare cancellation stands for a fuller one
+                command = run.throw(ending_of(error))
             else:
                 command = send(reply)
     except StopIteration as stop:
@@ -52,6 +55,8 @@ def _perform(command: Command, clock: Any) -> Any:
         return _finish(reply) if hasattr(reply, "__await__") else reply
     if isinstance(command, Iterate):
         return _collect(command)
+    if not isinstance(command, Call):
+        return command.run()
     from levada.engine.timeouts import call_with_timeout  # lazy: only runs with a timeout pay for it
 
     assert command.timeout is not None
@@ -103,12 +108,20 @@ async def _adrive(run: Run, clock: Any) -> Any:
                     if command.__class__ is Call and command.timeout is None
                     else await _aperform(command, clock)
                 )
-            except BaseException as error:  # noqa: BLE001 - every error belongs to the run, which decides
+            except Exception as error:  # noqa: BLE001 - every error belongs to the run, which decides
                 command = run.throw(error)
+            except BaseException as error:  # noqa: BLE001 - as above; a bare cancellation stands for a fuller one
+                command = run.throw(_ending_here(error))
             else:
                 command = run.send(reply)
     except StopIteration as stop:
         return stop.value
+
+
+def _ending_here(error: BaseException) -> BaseException:
+    import asyncio  # lazy: an async run has it loaded
+
+    return ending_of(error, asyncio.current_task())
 
 
 async def _aperform(command: Command, clock: Any) -> Any:
@@ -128,6 +141,8 @@ async def _aperform(command: Command, clock: Any) -> Any:
         return await reply if hasattr(reply, "__await__") else reply
     if isinstance(command, Iterate):
         return await _acollect(command)
+    if not isinstance(command, Call):
+        return await command.arun()
     from levada.engine.timeouts import acall_with_timeout  # lazy: only runs with a timeout pay for it
 
     assert command.timeout is not None
@@ -177,7 +192,7 @@ def iterate(run: Run, clock: Any) -> Generator[Any, Any, Any]:
             else:
                 reply = _perform(command, clock)
         except BaseException as raised:  # noqa: BLE001 - every error belongs to the run, which decides
-            error = raised
+            error = raised if isinstance(raised, Exception) else ending_of(raised)
 
 
 def _items(command: Iterate) -> Generator[Any, Any, Any]:

@@ -15,11 +15,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from levada.core.errors import InterruptedRun, RunCancelled
+from levada.core.errors import InterruptedRun, LevadaError, RunCancelled
 from levada.core.naming import two_words
 from levada.core.retries import decide
 from levada.core.states import State, StateType, datetime_of
-from levada.engine import interrupts
+from levada.engine import signals
 from levada.engine.calls import RunGraph, TaskCall, prepare
 from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, WaitFor
 from levada.engine.context import FlowRunContext, flow_var, tags_var, task_var
@@ -28,7 +28,7 @@ from levada.engine.inputs import NotReady, check_wait_for, look, resolve, result
 from levada.engine.logs import engine_log, start_capturing_prints, stop_capturing_prints
 from levada.engine.outcome import state_of_end, state_of_error, state_of_flow_value, state_of_timeout
 from levada.engine.recall import Recall
-from levada.wire.objects import FlowRun, StoredResult
+from levada.wire.objects import FlowRun
 from levada.wire.records import STATE_CODES, Payload, RunChanged, RunOpened, RunState, TaskReused
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ def flow_steps(flow: Any, parameters: dict[str, Any], wait_for: Any, session: Se
         tracking = prepare(flow, parameters, wait_for, session)
         known = tracking.known
         if known is not None and known.payload is not None:
-            return _reuse(tracking, known.payload)
+            reused = _reuse(tracking, known.payload)
+            if reused is not None:
+                return reused
         if known is not None and known.child_run is not None:
             start = parent.graph.recall.start_child(known.child_run)
     ctx = _context(flow, parameters, session, start, parent, tracking)
@@ -112,14 +114,19 @@ def flow_steps(flow: Any, parameters: dict[str, Any], wait_for: Any, session: Se
     return (yield from _finish(ctx, outcome, tracking))
 
 
-def _reuse(tracking: TaskCall, payload: Payload) -> FlowOutcome:
-    """Answer a subflow call with the result that an earlier epoch recorded."""
+def _reuse(tracking: TaskCall, payload: Payload) -> FlowOutcome | None:
+    """Answer a subflow call with the result that an earlier epoch recorded; None when it can no longer be read."""
     session = tracking.session
+    try:
+        value = session.results.load(payload)
+    except (LevadaError, OSError) as error:
+        engine_log(tracking, "warning", "The recorded result cannot be read, so the flow runs again: %s", error)
+        return None
     now = session.clock.now_us()
     known, parent = tracking.known, tracking.flow
     assert known is not None and parent is not None
     state = State(_COMPLETED, message="Reused from the run's records.", timestamp_us=now)
-    state.data = StoredResult(payload, session.results.load).get()
+    state.data = value
     parent.graph.recall.reused += 1
     if parent.graph.recall.forked:
         tracking.name = known.name
@@ -329,23 +336,38 @@ def _attempt(ctx: FlowRunContext) -> Steps:
     tokens: Any = None
     if not flow.isgenerator:
         tokens = (flow_var.set(ctx), task_var.set(None), tags_var.set(ctx.tags))
-    interrupts.enter(ctx)
+    signals.enter(ctx)
     cancel = True
     try:
         outcome = yield from _call(ctx)
+        if outcome.error is None and ctx.session.settings.flows.leftovers == "wait":
+            for stream in ctx.graph.streams:
+                yield Do(stream.wait)
         cancel = outcome.error is not None or ctx.session.settings.flows.leftovers == "cancel"
     finally:
-        interrupts.leave(ctx)
+        signals.leave(ctx)
         if tokens is not None:
             tags_var.reset(tokens[2])
             task_var.reset(tokens[1])
             flow_var.reset(tokens[0])
         if ctx.task_runner is not None:
             runner, ctx.task_runner = ctx.task_runner, None
-            if cancel:
-                runner.cancel_all()
-            yield Do(runner.close)
+            yield _Close(runner, cancel)
     return outcome
+
+
+class _Close:
+    """Wait for everything that was submitted; what has not started is taken back first when `cancel` says so."""
+
+    def __init__(self, runner: Any, cancel: bool) -> None:
+        self._runner = runner
+        self._cancel = cancel
+
+    def run(self) -> None:
+        self._runner.close(cancel=self._cancel)
+
+    async def arun(self) -> None:
+        await self._runner.aclose(cancel=self._cancel)
 
 
 def _call(ctx: FlowRunContext) -> Steps:

@@ -48,9 +48,17 @@ class Limits(Protocol):
         """`acquire` for coroutines."""
         ...
 
+    def any(self, names: list[str]) -> bool:
+        """Whether some of these limits exist; cheap, because it is asked for every tagged task."""
+        ...
+
     def release(self, lease: Any) -> None:
         """Give the slots back."""
         ...
+
+
+def _nothing() -> None:
+    """There is nothing to prepare."""
 
 
 class Session:
@@ -66,6 +74,8 @@ class Session:
         results: Any,
         new_id: Callable[[], bytes],
         limits: Callable[[], Limits],
+        on_run: Callable[[], None] = _nothing,
+        version: str = "",
     ) -> None:
         self.home = home
         self.settings = settings
@@ -74,6 +84,11 @@ class Session:
         self.results = results
         self.new_id = new_id
         self.limits = limits
+        self.on_run = on_run
+        """Called before each flow run: makes the journal ready, the logging, the mailbox."""
+        self.version = version
+        self.parts: dict[str, Any] = {}
+        """What other rooms hang onto the session: made once, shared by all runs."""
 
 
 _current: Session | None = None

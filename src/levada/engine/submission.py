@@ -6,12 +6,12 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from levada.core.states import State, StateType
-from levada.engine import observers
-from levada.engine.calls import TaskCall, prepare
+from levada.engine import calls, observers
+from levada.engine import session as sessions
+from levada.engine.calls import TaskCall
 from levada.engine.context import flow_var, tags_var, task_var
 from levada.engine.drivers import adrive, drive
 from levada.engine.outcome import state_of_end
-from levada.engine.session import Session
 from levada.engine.task_run import task_steps
 from levada.futures import Future
 
@@ -86,13 +86,12 @@ class Submission:
         return self.end(state_of_end(error))
 
 
-def submit(
+def prepare(
     task: Any,
     parameters: dict[str, Any],
-    wait_for: Any,
-    session: Session,
+    wait_for: Any = None,
+    dependencies: Any = None,  # noqa: ARG001 - part of the known signature; edges are found in the parameters
     item: tuple[bytes, int] | None = None,
-    context: Context | None = None,
 ) -> Submission:
     """Make a call of a task for a runner; its task run is recorded from now on.
 
@@ -100,12 +99,13 @@ def submit(
         task: what is called.
         parameters: by name.
         wait_for: what must be done before, besides the inputs.
-        session: of this process.
-        item: as of `prepare`.
-        context: to carry the call out in; a copy of the current one by default. Calls that share one must not run at
-            the same time.
+        dependencies: ignored.
+        item: as of `levada.engine.calls.prepare`.
     """
-    call = prepare(task, parameters, wait_for, session, item)
+    session = sessions.current()
+    call = calls.prepare(task, parameters, wait_for, session, item)
     if call.known is None or call.known.payload is None:
         call.open(session.clock.now_us(), started=False)
-    return Submission(call, context or copy_context())
+    if observers.active:
+        observers.submitted(task.name, None)
+    return Submission(call, copy_context())

@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Generator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from levada.core.errors import LevadaError
 from levada.core.retries import decide
 from levada.core.states import State, StateType, datetime_of
 from levada.engine import observers
@@ -20,7 +22,6 @@ from levada.engine.hooks import run_hooks
 from levada.engine.inputs import NotReady, check_wait_for, resolve, result_for_input, upstream_error
 from levada.engine.logs import engine_log
 from levada.engine.outcome import state_of_end, state_of_error, state_of_task_value, state_of_timeout
-from levada.wire.objects import StoredResult
 from levada.wire.records import Payload, TaskChanged, TaskReused
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def task_steps(call: TaskCall) -> Steps:
     """Carry one task call out; returns its final state and raises only what must end the caller too."""
     known = call.known
     if known is not None and known.payload is not None:
-        return _reuse(call, known.payload)
+        reused = _reuse(call, known.payload)
+        if reused is not None:
+            return reused
     if call.inputs.rich or call.wait_for is not None:
         try:
             yield from _ready(call)
@@ -57,9 +60,14 @@ def task_steps(call: TaskCall) -> Steps:
     return state
 
 
-def _reuse(call: TaskCall, payload: Payload) -> State:
-    """Answer the call with what an earlier epoch, or another run, recorded."""
+def _reuse(call: TaskCall, payload: Payload) -> State | None:
+    """Answer the call with what an earlier epoch, or another run, recorded; None when that can no longer be read."""
     session = call.session
+    try:
+        value = session.results.load(payload)
+    except (LevadaError, OSError) as error:
+        engine_log(call, "warning", "The recorded result cannot be read, so the task runs again: %s", error)
+        return None
     now = session.clock.now_us()
     known = call.known
     assert known is not None and call.flow is not None
@@ -67,7 +75,7 @@ def _reuse(call: TaskCall, payload: Payload) -> State:
     recall.reused += 1
     call.name = known.name
     state = State(_COMPLETED, known.state_name or None, "Reused from the run's records.", timestamp_us=now)
-    state.data = StoredResult(payload, session.results.load).get()
+    state.data = value
     if recall.forked:
         call.open(now, started=False)
         call.record(now, state, payload, {"reason": "reused from the run this one was forked from"})
@@ -156,7 +164,7 @@ def _slots(call: TaskCall) -> Generator[Command, Any, Any]:
     if not call.opened:
         call.open(call.session.clock.now_us(), started=False)
     try:
-        return (yield Do(limits.hold, names, call.run, call.task_id))
+        return (yield Do(partial(limits.acquire, names, 1, strict=False, timeout=None, run=call.run, task=call.task_id)))
     except BaseException as error:
         now = call.session.clock.now_us()
         call.record(now, state_of_end(error))
@@ -219,6 +227,7 @@ def _attempt(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, tup
             return (yield from transacted(call, ctx))
         value = yield from function_of(call, ctx)
         state = state_of_task_value(value)
+        call.returned_state = value.__class__ is State
         if state.type is not _COMPLETED:
             return state, None
         payload = session.results.keep(state.data) if ctx.persist_result is not False else _NOT_KEPT

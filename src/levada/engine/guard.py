@@ -1,0 +1,121 @@
+"""Asking the code of another thread to stop, without breaking what the engine does on that thread.
+
+Python can raise an exception in a thread from outside, at any bytecode; a call into C sees it when it returns. That is
+fine in an author's function and harmful in the middle of the engine's own work. So a thread that may be interrupted has
+a `Guard`: it is open while the author's code runs and closed otherwise. A request that meets a closed guard waits until
+it opens.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def interrupt_thread(ident: int, error: type[BaseException]) -> bool:
+    """Raise an exception in a thread at its next bytecode; False when there is no such thread."""
+    return ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error)) == 1
+
+
+def clear_interrupt(ident: int) -> None:
+    """Take back an interrupt that has not been raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
+
+
+class _ThisThread(threading.local):
+    guard: Guard | None = None
+
+
+_this_thread = _ThisThread()
+
+
+def current_guard() -> Guard | None:
+    """The guard of this thread; None where nobody may interrupt."""
+    return _this_thread.guard
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep interrupts out of this thread while the engine works for an author's code that called it."""
+    guard = _this_thread.guard
+    if guard is None:
+        yield
+        return
+    before = guard.open
+    guard.open = False
+    try:
+        yield
+    finally:
+        guard.open = before
+    if before:
+        guard.check()
+
+
+class Guard:
+    """Lets interrupts through to one thread only while it is open; made on the thread it guards.
+
+    The interrupter announces its wish and then looks whether the guard is open; the thread closes the guard and then
+    looks whether there is a wish. So one of the two always sees the other, and the usual case needs no lock.
+    """
+
+    __slots__ = ("_ident", "_lock", "_wish", "open")
+
+    def __init__(self) -> None:
+        self._ident = threading.get_ident()
+        self._lock = threading.Lock()
+        self._wish: type[BaseException] | None = None
+        self.open = False
+        _this_thread.guard = self
+
+    def request(self, error: type[BaseException]) -> None:
+        """Raise the exception in the thread: now if it runs an author's code, else when it next does."""
+        self._wish = error
+        with self._lock:
+            if self.open and self._wish is not None:
+                interrupt_thread(self._ident, error)
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call an author's function with the guard open; a request that comes while it runs is raised from here."""
+        before = self.open
+        try:
+            self.open = True
+            self.check()
+            value = function(*args, **kwargs)
+            self.open = before
+            self.check()
+        except BaseException as error:
+            self.open = before
+            if self._wish is not None:
+                self._settle(error)
+            raise
+        finally:
+            self.open = before
+        return value
+
+    def reset(self) -> None:
+        """Forget a request that came too late; afterwards none is under way."""
+        self.open = False
+        if self._wish is not None:
+            with self._lock:
+                clear_interrupt(self._ident)
+                self._wish = None
+
+    def check(self) -> None:
+        """Raise what was requested while the guard was closed."""
+        if self._wish is None:
+            return
+        with self._lock:
+            clear_interrupt(self._ident)
+            error, self._wish = self._wish, None
+        if error is not None:
+            raise error
+
+    def _settle(self, error: BaseException) -> None:
+        """After this no interrupt is under way; a request that `error` does not answer stays for the next call."""
+        with self._lock:
+            clear_interrupt(self._ident)
+            if self._wish is not None and isinstance(error, self._wish):
+                self._wish = None

@@ -1,0 +1,59 @@
+"""Requests from outside to this process: cancel a run, cancel a task.
+
+They lie in the inbox of this process's journal. A daemon thread looks four times a second while flows run; it costs a
+directory listing of a folder that usually does not exist.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Protocol
+
+from levada.engine import signals
+
+INTERVAL = 0.25
+"""Seconds between two looks."""
+
+
+class Inbox(Protocol):
+    """Where commands are found."""
+
+    def commands(self) -> list[str]:
+        """Take the commands that have come since the last look."""
+        ...
+
+
+class Mailbox:
+    """Listens for commands as long as the process lives."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def listen(self) -> None:
+        """Start listening; does nothing when already so."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="levada-mailbox", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(INTERVAL):
+            try:
+                commands = self._inbox.commands()
+            except OSError:
+                logging.getLogger("levada.mailbox").debug("The inbox cannot be read.", exc_info=True)
+                continue
+            for command in commands:
+                obey(command)
+
+
+def obey(command: str) -> bool:
+    """Carry one command out; returns whether it concerned something that runs here."""
+    subject, _, verb = command.partition(".")
+    if verb != "cancel":
+        logging.getLogger("levada.mailbox").warning("Unknown command %r", command)
+        return False
+    raw = bytes.fromhex(subject)
+    return signals.cancel(raw, "Cancelled on request.") or signals.cancel_task(raw)

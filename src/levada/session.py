@@ -1,0 +1,131 @@
+"""How the session of this process is made: the one place where engine, journal, results and control plane meet.
+
+The first run of a flow or task makes it. A forked child makes its own, because a journal has one writer.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from levada.engine import logs
+from levada.engine import session as sessions
+from levada.engine.clock import SystemClock
+from levada.engine.context import flow_var, task_var
+from levada.engine.mailbox import Mailbox
+from levada.engine.session import Session
+from levada.engine.store_of import store_of
+from levada.core.ids import uuid7_bytes
+from levada.journal.writer import JournalWriter
+from levada.results import current as current_results
+from levada.results.store import ResultStore
+from levada.settings import get_current_settings
+from levada.version import __version__
+
+if TYPE_CHECKING:
+    from levada.core.settings import Settings
+
+_POOL = 4096
+
+
+class IdSource:
+    """Makes ids: the time, and random bits drawn from the system in batches."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._at = _POOL
+        self._pid = 0
+
+    def __call__(self) -> bytes:
+        """16 bytes of a new version-7 UUID."""
+        at = self._at
+        if at >= _POOL or self._pid != os.getpid():
+            self._pool = os.urandom(_POOL)
+            self._pid = os.getpid()
+            at = 0
+        self._at = at + 8
+        return uuid7_bytes(time.time_ns() // 1000, self._pool[at : at + 8])
+
+
+def build() -> Session:
+    """A session on the home that the settings name."""
+    settings = get_current_settings()
+    home = settings.home.expanduser()
+    new_id = IdSource()
+    journal = JournalWriter(
+        home,
+        writer=new_id(),
+        durability="fsync" if settings.journal.durability == "fsync" else "buffered",
+        segment_bytes=settings.journal.segment_bytes,
+    )
+    results = ResultStore(
+        home_storage=settings.storage_path,
+        serializer=settings.results.default_serializer,
+        inline_bytes=settings.results.inline_bytes,
+        max_automatic_bytes=settings.results.max_automatic_bytes,
+    )
+    session = Session(
+        home=home,
+        settings=settings,
+        clock=SystemClock(),
+        journal=journal,
+        results=results,
+        new_id=new_id,
+        limits=lambda: _slots(session),
+        on_run=lambda: _on_run(session, mailbox),
+        version=__version__,
+    )
+    mailbox = Mailbox(journal)
+    atexit.register(journal.close)
+    return session
+
+
+def _slots(session: Session) -> Any:
+    found: Any = session.parts.get("slots")
+    if found is None:
+        from levada.client.limits import Slots  # lazy: only runs with limits open a database
+
+        found = session.parts["slots"] = Slots(session.home, writer=lambda: session.journal.writer, clock=session.clock)
+    return found
+
+
+def _on_run(session: Session, mailbox: Mailbox) -> None:
+    """Before each flow run: settings as they are now, logging, and an ear for requests to cancel."""
+    use_settings(session, get_current_settings())
+    mailbox.listen()
+
+
+def use_settings(session: Session, settings: Settings) -> None:
+    """Make a session follow other settings, as far as those may change while a process runs."""
+    if session.settings is settings and session.parts.get("logging"):
+        return
+    session.settings = settings
+    logs.set_up(session)
+    session.parts["logging"] = True
+
+
+def current() -> Session:
+    """The session of this process; made when first asked for."""
+    return sessions.current()
+
+
+def _current_store() -> ResultStore | None:
+    ctx = task_var.get() or flow_var.get()
+    if ctx is not None:
+        return store_of(ctx)
+    session = sessions.existing()
+    return None if session is None else session.results
+
+
+def _after_fork() -> None:
+    sessions.replace(None)
+
+
+sessions.set_factory(build)
+current_results.set_source(_current_store)
+current_results.set_persisting(
+    lambda: bool(getattr(task_var.get() or flow_var.get(), "persist_result", None))
+)
+os.register_at_fork(after_in_child=_after_fork)
