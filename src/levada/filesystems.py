@@ -428,7 +428,9 @@ class RemoteFileSystem(WritableFileSystem, WritableDeploymentStorage):
 
     def get_directory(self, from_path: str | None = None, local_path: str | None = None) -> None:
         """Copy a stored folder to this machine."""
-        self.filesystem.get(self.resolve(from_path or "") + "/", str(Path(local_path or ".").absolute()), recursive=True)
+        self.filesystem.get(
+            self.resolve(from_path or "") + "/", str(Path(local_path or ".").absolute()), recursive=True
+        )
 
     def put_directory(
         self, local_path: str | None = None, to_path: str | None = None, ignore_file: str | None = None

@@ -1,0 +1,475 @@
+"""`ResultStore`: where the results of runs go, and where they come back from.
+
+The engine uses four verbs, which never hide a lock:
+
+===================================  ============================================================================
+`keep(value)`                        record a value nobody asked to persist; gives a payload, never an error
+`persist(key, value, …)`             write a value under a key, as asked; `prepare` and `write_record` are its halves
+`lookup(key)`                        the payload under a key when it is there and not expired; reads no large value
+`load(payload)`                      the value
+===================================  ============================================================================
+
+Those that touch storage have a twin for async code (`apersist`, `alookup`, `aload`, …), from the same text: see `steps`.
+Authors have `read`, `write`, `exists` and the locks besides, under the names they know.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from levada.core import faults
+from levada.core.errors import ConfigurationError, MissingResult, SerializationError
+from levada.filesystems import LocalFileSystem, MemoryFileSystem, PathNotFound
+from levada.results.automatic import NOT_KEPT, deserialize, inline, known_size, missing, not_kept
+from levada.results.automatic import serialize, serialize_error
+from levada.results.locks import StoreLocks
+from levada.results.preview import preview, type_name
+from levada.results.records import (
+    HEAD_BYTES,
+    ResultRecord,
+    ResultRecordMetadata,
+    expiration_us,
+    header_length,
+    pack_header,
+    unpack_body,
+    unpack_header,
+)
+from levada.results.steps import Call, Steps, adrive, drive, settle
+from levada.results.storages import NOT_THERE, open_storage, path_of, resolve_result_storage, storage_name
+from levada.serializers.base import Serializer, resolve_serializer
+from levada.wire.records import Payload
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from levada.locking import LockManager
+
+INLINE_BYTES = 16 * 1024
+MOST_AUTOMATIC_BYTES = 256 * 1024 * 1024
+
+_QUICK = (LocalFileSystem, MemoryFileSystem)
+"""Storages whose small files are read and written on the event loop's own thread; a hop to another costs more."""
+
+_QUICK_BYTES = 256 * 1024
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1000
+
+
+def _random_key() -> str:
+    from uuid import uuid4  # lazy: only results without a key need it
+
+    return uuid4().hex
+
+
+class ResultStore(StoreLocks):
+    """Keeps and finds results.
+
+    Args:
+        result_storage: where results go: a path, an URL for fsspec, or any object with `read_path` and `write_path`.
+            None: the home's own storage.
+        metadata_storage: where the headers of keyed results go, when apart from the results.
+        lock_manager: what keeps two runs from computing the same key at once; needed for SERIALIZABLE.
+        cache_result_in_memory: accepted; values are not pinned in memory by the store.
+        serializer: how results with a key are written: a serializer or its name. Default: pickle.
+        storage_key_fn: makes keys for results written without one.
+        home_storage: the home's own storage, `<home>/storage`. Payloads in it name no storage.
+        inline_bytes: the largest value, serialised, that a payload carries itself.
+        max_automatic_bytes: the largest value, serialised, that `keep` keeps.
+        now_us: the clock by which results expire.
+
+    Raises:
+        ConfigurationError: a storage cannot be used.
+        ValueError: no serializer has the name given.
+    """
+
+    def __init__(
+        self,
+        result_storage: Any = None,
+        metadata_storage: Any = None,
+        lock_manager: LockManager | None = None,
+        cache_result_in_memory: bool = True,
+        serializer: str | Serializer[Any] | None = None,
+        storage_key_fn: Callable[[], str] | None = None,
+        *,
+        home_storage: Any = None,
+        inline_bytes: int = INLINE_BYTES,
+        max_automatic_bytes: int = MOST_AUTOMATIC_BYTES,
+        now_us: Callable[[], int] = _wall_clock,
+    ) -> None:
+        if home_storage is None:
+            from levada.results.current import home_folder  # lazy: most stores are given their home
+
+            home_storage = home_folder()
+        self.home_storage = resolve_result_storage(home_storage)
+        self.result_storage = None if result_storage is None else resolve_result_storage(result_storage)
+        self.metadata_storage = None if metadata_storage is None else resolve_result_storage(metadata_storage)
+        self.lock_manager = lock_manager
+        self.cache_result_in_memory = cache_result_in_memory
+        self.serializer: Serializer[Any] = resolve_serializer("pickle" if serializer is None else serializer)
+        self.storage_key_fn = storage_key_fn or _random_key
+        self.inline_bytes = inline_bytes
+        self.max_automatic_bytes = max_automatic_bytes
+        self.now_us = now_us
+
+    @property
+    def storage(self) -> Any:
+        """Where results go: the storage given, or the home's own."""
+        return self.home_storage if self.result_storage is None else self.result_storage
+
+    def model_copy(self, *, update: dict[str, Any] | None = None) -> ResultStore:
+        """The same store with some attributes changed."""
+        fields: dict[str, Any] = {
+            "result_storage": self.result_storage,
+            "metadata_storage": self.metadata_storage,
+            "lock_manager": self.lock_manager,
+            "cache_result_in_memory": self.cache_result_in_memory,
+            "serializer": self.serializer,
+            "storage_key_fn": self.storage_key_fn,
+            "home_storage": self.home_storage,
+            "inline_bytes": self.inline_bytes,
+            "max_automatic_bytes": self.max_automatic_bytes,
+            "now_us": self.now_us,
+        }
+        return type(self)(**{**fields, **(update or {})})
+
+    def update_for_flow(self, flow: Any) -> ResultStore:
+        """The store that a flow's runs use: with its `result_storage`, `result_serializer` and the like where given."""
+        return self._updated(flow, {})
+
+    def update_for_task(self, task: Any) -> ResultStore:
+        """The store that a task's runs use: also with the storage for keys and the locks of its cache policy."""
+        policy = getattr(task, "cache_policy", None)
+        changes: dict[str, Any] = {}
+        if getattr(policy, "key_storage", None) is not None:
+            changes["metadata_storage"] = policy.key_storage  # type: ignore[union-attr]  # the line above proved it
+        if getattr(policy, "lock_manager", None) is not None:
+            changes["lock_manager"] = policy.lock_manager  # type: ignore[union-attr]
+        return self._updated(task, changes)
+
+    def _updated(self, author: Any, changes: dict[str, Any]) -> ResultStore:
+        if getattr(author, "result_storage", None) is not None:
+            changes["result_storage"] = author.result_storage
+        if getattr(author, "result_serializer", None) is not None:
+            changes["serializer"] = author.result_serializer
+        if getattr(author, "cache_result_in_memory", True) != self.cache_result_in_memory:
+            changes["cache_result_in_memory"] = author.cache_result_in_memory
+        return self.model_copy(update=changes) if changes else self
+
+    # What nobody asked to persist
+
+    def keep(self, value: Any) -> Payload:
+        """Record a value: small ones inside the payload, larger ones in storage under the hash of their bytes.
+
+        Never raises for what the value is, nor for a storage that cannot be written: the payload then has the
+        serializer ``none``, and its preview says why.
+        """
+        found = inline(value, self.inline_bytes)
+        if found is not None:
+            return found
+        return self._keep_other(value)
+
+    def _keep_other(self, value: Any) -> Payload:
+        if known_size(value) > self.max_automatic_bytes:
+            return not_kept(value, self._too_large(known_size(value)))
+        try:
+            serializer, data = serialize_error(value) if isinstance(value, BaseException) else serialize(value)
+        except (SerializationError, RecursionError) as error:
+            return not_kept(value, str(error))
+        size = len(data)
+        if size <= self.inline_bytes:
+            return Payload(serializer, data, None, None, size, type_name(value), preview(value))
+        if size > self.max_automatic_bytes:
+            return not_kept(value, self._too_large(size))
+        try:
+            return self._keep_in_storage(value, serializer, data)
+        except OSError as error:
+            reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+            return not_kept(value, f"the storage could not be written ({reason}: {error})")
+
+    def _too_large(self, size: int) -> str:
+        return (
+            f"its {size} bytes are more than the {self.max_automatic_bytes} that are kept without being asked for; "
+            "use persist_result=True to keep it"
+        )
+
+    def _keep_in_storage(self, value: Any, serializer: str, data: bytes) -> Payload:
+        from hashlib import sha256  # lazy: only large values need it
+
+        key = sha256(data).hexdigest()
+        metadata = ResultRecordMetadata(
+            storage_key=key,
+            serializer_specification=serializer,
+            size=len(data),
+            type=type_name(value),
+            preview=preview(value),
+            created_us=self.now_us(),
+        )
+        if not drive(self._exists_steps(self.storage, key)):
+            drive(self._write_steps(self.storage, key, pack_header(metadata), data))
+        name = None if self.result_storage is None else storage_name(self.result_storage)
+        return Payload(serializer, None, key, name, len(data), metadata.type, metadata.preview)
+
+    # What was asked to be persisted
+
+    def prepare(self, key: str | None, value: Any, *, expiration: datetime | int | None = None) -> ResultRecord:
+        """Serialise a value for a key, without writing it.
+
+        Args:
+            key: the key; one is made when None.
+            value: the value, or a record, which is taken as it is.
+            expiration: when it may no longer be used from a cache; a datetime, or microseconds since 1970.
+
+        Raises:
+            SerializationError: the configured serializer refuses the value; names the part that it refuses.
+        """
+        record = self.create_result_record(value, key, expiration)
+        record.body()
+        return record
+
+    def persist(
+        self, key: str | None, value: Any, *, expiration: datetime | int | None = None, holder: str | None = None
+    ) -> Payload:
+        """Write a value under a key, with the configured serializer.
+
+        Raises:
+            SerializationError: the serializer refuses the value; names the part that it refuses.
+            RuntimeError: somebody else holds the lock on the key.
+            OSError: the storage cannot be written.
+        """
+        return drive(self._write_record_steps(self.prepare(key, value, expiration=expiration), holder))
+
+    async def apersist(
+        self, key: str | None, value: Any, *, expiration: datetime | int | None = None, holder: str | None = None
+    ) -> Payload:
+        """`persist` for async code."""
+        return await adrive(self._write_record_steps(self.prepare(key, value, expiration=expiration), holder))
+
+    def write_record(self, record: ResultRecord, holder: str | None = None) -> Payload:
+        """Write a prepared record; see `persist`."""
+        return drive(self._write_record_steps(record, holder))
+
+    async def awrite_record(self, record: ResultRecord, holder: str | None = None) -> Payload:
+        """`write_record` for async code."""
+        return await adrive(self._write_record_steps(record, holder))
+
+    def lookup(self, key: str, holder: str | None = None) -> Payload | None:  # noqa: ARG002
+        """What is under a key, when there is something and it has not expired.
+
+        Reads the header; of the value only as much as comes along with it. Does not wait for locks.
+        """
+        return drive(self._lookup_steps(key))
+
+    async def alookup(self, key: str, holder: str | None = None) -> Payload | None:  # noqa: ARG002
+        """`lookup` for async code."""
+        return await adrive(self._lookup_steps(key))
+
+    def load(self, payload: Payload) -> Any:
+        """The value of a payload.
+
+        Raises:
+            MissingResult: it was not kept, or is gone from storage.
+            SerializationError: it cannot be read back.
+        """
+        if payload.data is not None:
+            return deserialize(payload.serializer, payload.data)
+        return drive(self._load_steps(payload))
+
+    async def aload(self, payload: Payload) -> Any:
+        """`load` for async code."""
+        if payload.data is not None:
+            return deserialize(payload.serializer, payload.data)
+        return await adrive(self._load_steps(payload))
+
+    def forget(self, key: str) -> None:
+        """Remove what is under a key, where the storage can; what cannot be removed is overwritten as expired."""
+        drive(self._forget_steps(key))
+
+    async def aforget(self, key: str) -> None:
+        """`forget` for async code."""
+        await adrive(self._forget_steps(key))
+
+    # The names that authors know
+
+    def create_result_record(
+        self, obj: Any, key: str | None = None, expiration: datetime | int | None = None
+    ) -> ResultRecord:
+        """A record of a value, neither serialised nor written yet."""
+        if isinstance(obj, ResultRecord):
+            return obj
+        metadata = ResultRecordMetadata(
+            storage_key=key if key is not None else self.storage_key_fn(),
+            serializer_specification=self.serializer.specification(),
+            expiration_us=expiration_us(expiration),
+            type=type_name(obj),
+            preview=preview(obj),
+            created_us=self.now_us(),
+        )
+        return ResultRecord(metadata, obj)
+
+    def write(
+        self, obj: Any, key: str | None = None, expiration: datetime | None = None, holder: str | None = None
+    ) -> None:
+        """Write a value under a key (one is made when None); see `persist`."""
+        self.persist(key, obj, expiration=expiration, holder=holder)
+
+    async def awrite(
+        self, obj: Any, key: str | None = None, expiration: datetime | None = None, holder: str | None = None
+    ) -> None:
+        """`write` for async code."""
+        await self.apersist(key, obj, expiration=expiration, holder=holder)
+
+    def persist_result_record(self, result_record: ResultRecord, holder: str | None = None) -> None:
+        """Write a record that `create_result_record` made."""
+        self.write_record(result_record, holder)
+
+    async def apersist_result_record(self, result_record: ResultRecord, holder: str | None = None) -> None:
+        """`persist_result_record` for async code."""
+        await self.awrite_record(result_record, holder)
+
+    def read(self, key: str, holder: str | None = None) -> ResultRecord:
+        """The record under a key, expired or not; waits while somebody else holds the lock on it.
+
+        Raises:
+            PathNotFound: there is none (a ValueError, too).
+            SerializationError: it is not a record, or cut.
+        """
+        self._wait_for_others(key, holder)
+        return drive(self._read_steps(key))
+
+    async def aread(self, key: str, holder: str | None = None) -> ResultRecord:
+        """`read` for async code."""
+        await self._await_others(key, holder)
+        return await adrive(self._read_steps(key))
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a result under the key that has not expired."""
+        return self.lookup(key) is not None
+
+    async def aexists(self, key: str) -> bool:
+        """`exists` for async code."""
+        return await self.alookup(key) is not None
+
+    # The work, once for both colours
+
+    def _write_record_steps(self, record: ResultRecord, holder: str | None) -> Steps[Payload]:
+        metadata = record.metadata
+        key = metadata.storage_key or self.storage_key_fn()
+        metadata.storage_key = key
+        self.refuse_foreign_lock(key, holder)
+        body, header = record.body(), record.header()
+        if self.metadata_storage is not None:
+            yield from self._write_steps(self.storage, path_of(key), header, body)
+            yield from self._write_steps(self.metadata_storage, path_of(key), header, b"")
+        else:
+            yield from self._write_steps(self.storage, path_of(key), header, body)
+        record.payload = self._payload(key, metadata, body if len(body) <= self.inline_bytes else None)
+        return record.payload
+
+    def _payload(self, key: str, metadata: ResultRecordMetadata, body: Any) -> Payload:
+        return Payload(
+            metadata.serializer_specification,
+            None if body is None else bytes(body),
+            key,
+            None if self.result_storage is None else storage_name(self.result_storage),
+            metadata.size,
+            metadata.type,
+            metadata.preview,
+            metadata.expiration_us,
+        )
+
+    def _lookup_steps(self, key: str) -> Steps[Payload | None]:
+        apart = self.metadata_storage is not None
+        head = yield from self._head_steps(self.metadata_storage if apart else self.storage, path_of(key))
+        if head is None:
+            return None
+        try:
+            metadata = unpack_header(head)
+        except SerializationError:
+            return None  # a foreign file is no result, and will be overwritten by one
+        if metadata.expiration_us is not None and metadata.expiration_us <= self.now_us():
+            return None
+        body = memoryview(head)[header_length(head) :]
+        complete = not apart and len(body) == metadata.size and metadata.size <= self.inline_bytes
+        return self._payload(key, metadata, body if complete else None)
+
+    def _head_steps(self, storage: Any, path: str) -> Steps[bytes | None]:
+        """The first bytes of a file, with its whole header; None when there is no file."""
+        read_head = getattr(storage, "read_head", None)
+        try:
+            if read_head is None:
+                return bytes((yield Call(storage.read_path, path)))
+            head: bytes = yield Call(read_head, path, HEAD_BYTES, quick=isinstance(storage, _QUICK))
+            if len(head) == HEAD_BYTES and head[:4] == b"LVR1" and header_length(head) > HEAD_BYTES:
+                head = yield Call(read_head, path, header_length(head))
+        except NOT_THERE:
+            return None
+        return head
+
+    def _exists_steps(self, storage: Any, path: str) -> Steps[bool]:
+        exists = getattr(storage, "exists", None)
+        if exists is not None:
+            return bool((yield Call(exists, path, quick=isinstance(storage, _QUICK))))
+        return (yield from self._head_steps(storage, path)) is not None
+
+    def _write_steps(self, storage: Any, path: str, header: bytes, body: Any) -> Steps[None]:
+        if faults.armed:
+            faults.reach("results.before_write")
+        quick = isinstance(storage, _QUICK) and len(body) <= _QUICK_BYTES
+        if isinstance(storage, LocalFileSystem):
+            yield Call(storage.write_parts, path, (header, body), quick=quick)
+        else:
+            yield Call(storage.write_path, path, header + bytes(body), quick=quick)
+        if faults.armed:
+            faults.reach("results.after_write")
+
+    def _read_steps(self, key: str, storage: Any = None) -> Steps[ResultRecord]:
+        storage = self.storage if storage is None else storage
+        content = yield Call(storage.read_path, path_of(key))
+        metadata = unpack_header(content)
+        body = unpack_body(content, metadata)
+        return ResultRecord(metadata, blob=body, payload=self._payload(key, metadata, None))
+
+    def _load_steps(self, payload: Payload) -> Steps[Any]:
+        if payload.serializer == NOT_KEPT:
+            raise missing(payload)
+        if payload.key is None:
+            raise MissingResult("The record of this result says neither its value nor where it is.")
+        try:
+            record = yield from self._read_steps(payload.key, self._storage_named(payload.storage))
+        except NOT_THERE as error:
+            where = payload.storage or "the home's storage"
+            raise MissingResult(
+                f"The result is gone: nothing is under {payload.key!r} in {where} ({error})."
+            ) from error
+        return deserialize(record.metadata.serializer_specification, record.body())
+
+    def _storage_named(self, name: str | None) -> Any:
+        if name is None:
+            return self.home_storage
+        if self.result_storage is not None and storage_name(self.result_storage) == name:
+            return self.result_storage
+        try:
+            return open_storage(name)
+        except ConfigurationError as error:
+            raise MissingResult(str(error)) from error
+
+    def _forget_steps(self, key: str) -> Steps[None]:
+        storages = [self.storage] if self.metadata_storage is None else [self.metadata_storage, self.storage]
+        for storage in storages:
+            delete = getattr(storage, "delete", None)
+            if delete is not None:
+                yield Call(delete, path_of(key), quick=isinstance(storage, _QUICK))
+            elif (yield from self._exists_steps(storage, path_of(key))):
+                gone = ResultRecordMetadata(storage_key=key, expiration_us=0)
+                yield from self._write_steps(storage, path_of(key), pack_header(gone), b"")
+
+    def __repr__(self) -> str:
+        return f"ResultStore(storage={self.storage!r}, serializer={self.serializer!r})"
+
+
+__all__ = ["INLINE_BYTES", "MOST_AUTOMATIC_BYTES", "PathNotFound", "ResultStore", "settle"]
