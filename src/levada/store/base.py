@@ -256,12 +256,20 @@ class FlowTable(Protocol):
 class WriterTable(Protocol):
     """The writers of journals, and how far each has been taken in."""
 
+    def find(self, writer: bytes) -> WriterRow | None:
+        """Where a writer's journal is to be read on; None when nothing of it was ever taken in."""
+        ...
+
     def get(self, writer: bytes) -> WriterRow:
         """Where a writer's journal is to be read on; a number is given when it is first asked for."""
         ...
 
     def advance(self, writer: bytes, segment: int, offset: int, sequence: int) -> None:
         """Note that a writer's journal has been taken in up to here."""
+        ...
+
+    def keep_unread(self, writer: bytes, sequence: int, payload: bytes) -> None:
+        """Keep a record that only a newer Levada understands, for the day it is installed."""
         ...
 
 

@@ -25,7 +25,7 @@ VERDICT = 16
 OPENED = 32
 """The entry comes from an opening record; when it says Running, the subject was Pending at the same moment."""
 REUSED = 64
-"""The state was taken over from an earlier record; `result` may be the id of the task run it was taken from."""
+"""The state was taken over from an earlier record; `details` is the id of that task run, unless it is this one."""
 
 EPOCH, N, CODE, DELTA, ATTEMPT, NAME, MESSAGE, DETAILS, RESULT = range(9)
 

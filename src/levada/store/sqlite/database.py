@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from levada.core.errors import ConfigurationError
+from levada.store.base import ArtifactTable, FlowRunTable, FlowTable, LogTable, MetaTable, TaskRunTable, WriterTable
 from levada.store.sqlite.artifacts import SqliteArtifacts
 from levada.store.sqlite.flow_runs import SqliteFlowRuns
 from levada.store.sqlite.flows import SqliteFlows
@@ -34,13 +35,13 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.flow_runs = SqliteFlowRuns(connection)
-        self.task_runs = SqliteTaskRuns(connection)
-        self.logs = SqliteLogs(connection)
-        self.artifacts = SqliteArtifacts(connection)
-        self.flows = SqliteFlows(connection)
-        self.writers = SqliteWriters(connection)
-        self.meta = SqliteMeta(connection)
+        self.flow_runs: FlowRunTable = SqliteFlowRuns(connection)
+        self.task_runs: TaskRunTable = SqliteTaskRuns(connection)
+        self.logs: LogTable = SqliteLogs(connection)
+        self.artifacts: ArtifactTable = SqliteArtifacts(connection)
+        self.flows: FlowTable = SqliteFlows(connection)
+        self.writers: WriterTable = SqliteWriters(connection)
+        self.meta: MetaTable = SqliteMeta(connection)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give all its rows."""

@@ -13,22 +13,26 @@ class SqliteWriters:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def find(self, writer: bytes) -> WriterRow | None:
+        sql = "SELECT number, segment, offset, sequence FROM writers WHERE id = ?"
+        found = self._connection.execute(sql, (writer,)).fetchone()
+        return None if found is None else WriterRow(*found)
+
     def get(self, writer: bytes) -> WriterRow:
-        found = self._find(writer)
+        found = self.find(writer)
         if found is None:
             self._connection.execute("INSERT INTO writers (id) VALUES (?)", (writer,))
-            found = self._find(writer)
-        assert found is not None, "a row was inserted and not found in one transaction"  # noqa: S101
+            found = self.find(writer)
+        assert found is not None, "a row was inserted and not found in one transaction"
         return found
 
     def advance(self, writer: bytes, segment: int, offset: int, sequence: int) -> None:
         sql = "UPDATE writers SET segment = ?, offset = ?, sequence = ? WHERE id = ?"
         self._connection.execute(sql, (segment, offset, sequence, writer))
 
-    def _find(self, writer: bytes) -> WriterRow | None:
-        sql = "SELECT number, segment, offset, sequence FROM writers WHERE id = ?"
-        found = self._connection.execute(sql, (writer,)).fetchone()
-        return None if found is None else WriterRow(*found)
+    def keep_unread(self, writer: bytes, sequence: int, payload: bytes) -> None:
+        sql = "INSERT OR IGNORE INTO unread_records (writer, sequence, payload) VALUES (?, ?, ?)"
+        self._connection.execute(sql, (writer, sequence, payload))
 
 
 class SqliteMeta:

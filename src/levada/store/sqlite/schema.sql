@@ -154,6 +154,14 @@ CREATE TABLE writers (
 );
 CREATE UNIQUE INDEX writers_by_id ON writers (id);
 
+-- Records that a newer Levada wrote and this one could not read; the upgrade that can takes them in.
+CREATE TABLE unread_records (
+  writer    BLOB NOT NULL,
+  sequence  INTEGER NOT NULL,
+  payload   BLOB NOT NULL,
+  PRIMARY KEY (writer, sequence)
+) WITHOUT ROWID;
+
 CREATE TABLE meta (
   key    TEXT PRIMARY KEY,
   value  BLOB NOT NULL

@@ -1,0 +1,236 @@
+"""Takes journals into the store, and says which runs lost their process.
+
+For each writer: read on from the stored cursor, merge, move the cursor, all in one transaction; then remove the
+segments that are drained. When the writer's process is provably gone (its lock is free) and everything it wrote is
+taken in, its unfinished runs become Crashed and its journal is removed. A drain that dies anywhere leaves the rest to
+the next one; any number may run at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from levada.control.histories import crash_run, crash_task
+from levada.control.ingest import Ingested, ingest
+from levada.core import faults
+from levada.core.errors import JournalError
+from levada.core.states import StateType, datetime_of
+from levada.journal import Problem, UnknownRecord, WriterDirectory, writers
+from levada.store.base import FlowRunRow, Store, TaskRunRow, Transaction, WriterRow
+from levada.store.bodies import RunBody
+from levada.wire.records import STATE_CODES, Record
+
+RECORDS_AT_ONCE = 20_000
+"""How many records one transaction takes in; about a quarter of a second during which others wait."""
+
+_PAUSED = STATE_CODES[StateType.PAUSED]
+
+
+class JournalProblem(Struct, frozen=True):
+    """Something in a journal that is not as it should be.
+
+    Attributes:
+        writer: hex digits of the writer's id.
+        kind: see `levada.journal.Problem`; ``unreadable`` when a newer Levada wrote it, so that it was left alone.
+        segment: number of the segment.
+        offset: where in it, in bytes.
+        size: bytes cut or skipped; records missing.
+        message: one sentence for people.
+    """
+
+    writer: str
+    kind: str
+    segment: int
+    offset: int
+    size: int
+    message: str
+
+
+class DrainReport(Struct):
+    """What a drain did.
+
+    Attributes:
+        journals: how many had something to take in or to conclude.
+        records, flow_runs, task_runs, logs, artifacts: how much was taken in.
+        crashed_flow_runs: unfinished runs whose process is gone.
+        crashed_task_runs: how many unfinished task runs went with it.
+        removed: journals that were taken in completely and removed.
+        unknown: records that only a newer Levada understands; they are kept for it.
+        problems: torn ends, corrupted places, gaps.
+    """
+
+    journals: int = 0
+    records: int = 0
+    flow_runs: int = 0
+    task_runs: int = 0
+    logs: int = 0
+    artifacts: int = 0
+    crashed_flow_runs: list[UUID] = field(default_factory=list)
+    crashed_task_runs: int = 0
+    removed: int = 0
+    unknown: int = 0
+    problems: list[JournalProblem] = field(default_factory=list)
+
+    @property
+    def bytes_cut(self) -> int:
+        """Bytes that belong to no whole record and were passed over."""
+        return sum(problem.size for problem in self.problems if problem.kind in {"torn", "corrupted"})
+
+    def count(self, taken: Ingested) -> None:
+        """Add what a batch touched."""
+        self.records += taken.records
+        self.flow_runs += taken.flow_runs
+        self.task_runs += taken.task_runs
+        self.logs += taken.logs
+        self.artifacts += taken.artifacts
+
+
+def drain(home: Path, store: Store, now_us: Callable[[], int] | None = None) -> DrainReport:
+    """Take in everything the journals of a home hold.
+
+    Args:
+        home: the Levada home.
+        store: where rows go.
+        now_us: microseconds since 1970; the moment at which a loss is noticed.
+    """
+    report = DrainReport()
+    now = now_us or _now_us
+    for directory in writers(home):
+        try:
+            _drain_writer(directory, store, now, report)
+        except JournalError as error:
+            # Written by a newer Levada: nothing of it is touched, and no verdict is given on what cannot be read.
+            report.problems.append(JournalProblem(directory.writer.hex(), "unreadable", 0, 0, 0, str(error)))
+    return report
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _drain_writer(directory: WriterDirectory, store: Store, now: Callable[[], int], report: DrainReport) -> None:
+    writer = directory.writer
+    with store.read() as transaction:
+        cursor = transaction.writers.find(writer) or WriterRow(0, 0, 0, 0)
+    touched = False
+    while True:
+        # Reading and decoding happen outside the transaction, so that they keep nobody waiting.
+        reading = directory.read(cursor.segment, cursor.offset, RECORDS_AT_ONCE, cursor.sequence)
+        batch: list[tuple[int, Record]] = []
+        unknown: list[tuple[int, UnknownRecord]] = []
+        for sequence, record, _, _ in reading:
+            if isinstance(record, UnknownRecord):
+                unknown.append((sequence, record))
+            else:
+                batch.append((sequence, record))
+        gone = reading.done and not reading.live
+        following = WriterRow(cursor.number, reading.segment, reading.offset, reading.sequence or 0)
+        if following == cursor and not gone:
+            return
+        with store.write() as transaction:
+            found = transaction.writers.get(writer)
+            if found[1:] != cursor[1:]:
+                cursor = found  # another drain was faster; go on from where it got
+                continue
+            taken = ingest(transaction, writer, batch)
+            for sequence, record in unknown:
+                transaction.writers.keep_unread(writer, sequence, record.payload)
+            transaction.writers.advance(writer, following.segment, following.offset, following.sequence)
+            crashed = _conclude(transaction, directory, now()) if gone else ([], 0)
+            if faults.armed:
+                faults.reach("control.drain.before_commit")
+        if faults.armed:
+            faults.reach("control.drain.after_commit")
+        report.journals += not touched
+        touched = True
+        report.count(taken)
+        report.unknown += len(unknown)
+        report.problems += [_problem(writer, problem) for problem in reading.problems]
+        report.crashed_flow_runs += [UUID(bytes=run) for run in crashed[0]]
+        report.crashed_task_runs += crashed[1]
+        if gone:
+            report.removed += directory.remove()
+            return
+        directory.remove_segments(following.segment)
+        if reading.done:
+            return
+        cursor = following
+
+
+def _problem(writer: bytes, problem: Problem) -> JournalProblem:
+    return JournalProblem(writer.hex(), problem.kind, problem.segment, problem.offset, problem.size, problem.message)
+
+
+def _conclude(transaction: Transaction, directory: WriterDirectory, now: int) -> tuple[list[bytes], int]:
+    """Give the verdict on what a dead writer left unfinished: the runs, and how many task runs, that crashed."""
+    writer = directory.writer
+    at = _last_sign_of_life(directory, now)
+    crashed_tasks: dict[bytes, TaskRunRow] = {}
+    rows: list[FlowRunRow] = []
+    tags: dict[bytes, list[str]] = {}
+    for row in transaction.flow_runs.open_of_writer(writer):
+        if _is_suspended(row):
+            continue  # its process ended on purpose; somebody will resume it
+        process = _process_of(row)
+        message, details = _verdict(process, at, now)
+        crashed, tags[row.id] = crash_run(row, at, message, details)
+        rows.append(crashed)
+        for task in transaction.task_runs.open_of_run(row.id):
+            crashed_tasks[task.id] = crash_task(task, at, message, details)
+    left = [task for task in transaction.task_runs.open_of_holder(writer) if task.id not in crashed_tasks]
+    message, details = _verdict(_process_in(directory), at, now)
+    for task in left:
+        crashed_tasks[task.id] = crash_task(task, at, message, details)
+    if rows:
+        transaction.flow_runs.save(rows, tags)
+    transaction.task_runs.replace(list(crashed_tasks.values()))
+    return [row.id for row in rows], len(crashed_tasks)
+
+
+def _is_suspended(row: FlowRunRow) -> bool:
+    return row.state == _PAUSED and row.state_name == "Suspended"
+
+
+def _verdict(process: str, at: int, now: int) -> tuple[str, dict[str, Any]]:
+    reason = (
+        f"{process} is gone (killed, or its machine lost power). It last recorded something at "
+        f"{datetime_of(at):%Y-%m-%d %H:%M:%S} UTC; this was noticed at {datetime_of(now):%Y-%m-%d %H:%M:%S} UTC."
+    )
+    return f"{process} is gone.", {"reason": reason}
+
+
+def _process_of(row: FlowRunRow) -> str:
+    openings = RunBody.decode(row.body).openings
+    newest = openings[-1] if openings else None
+    if newest is None or not newest.pid:
+        return "Its process"
+    return f"Process {newest.pid} on host {newest.host}" if newest.host else f"Process {newest.pid}"
+
+
+def _process_in(directory: WriterDirectory) -> str:
+    """The process that wrote a journal, from the lock it held."""
+    for path in directory.paths:
+        try:
+            pid = (path / "lock").read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue  # removed meanwhile, or torn: the sentence is less precise, nothing else
+        if pid.isdigit():
+            return f"Process {pid}"
+    return "Its process"
+
+
+def _last_sign_of_life(directory: WriterDirectory, now: int) -> int:
+    """When a dead writer last appended something; now when nothing tells."""
+    moments = []
+    for path in (*directory.segments().values(), *(path / "lock" for path in directory.paths)):
+        try:
+            moments.append(path.stat().st_mtime_ns // 1000)
+        except OSError:
+            continue  # removed meanwhile by another drain
+    return min(now, max(moments, default=now))
