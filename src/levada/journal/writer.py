@@ -57,6 +57,17 @@ def _now_us() -> int:
     return time.time_ns() // 1_000
 
 
+class _Waiting:
+    """A record on the careful path; `sequence` is the number under which it is being written."""
+
+    __slots__ = ("payload", "record", "sequence")
+
+    def __init__(self, record: Record, payload: bytes) -> None:
+        self.record = record
+        self.payload = payload
+        self.sequence: int | None = None
+
+
 class JournalWriter:
     """Appends records to a stream of its own, from any thread.
 
@@ -110,6 +121,8 @@ class JournalWriter:
         self._seed = 0
         self._number = 0
         self._place = _NOWHERE
+        self._on_disk = 0
+        """Highest sequence that was written on the careful path."""
         self._told = 0
         """The place that people believe records go to."""
         self._roots: list[Path] = [journal_root(self.home)]
@@ -118,7 +131,7 @@ class JournalWriter:
         self._pause: dict[int, float] = {}
         self._problem: OSError | None = None
         self._backlog = Backlog()
-        self._waiting: deque[tuple[Record, bytes]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._busy = False
         self._notices: list[str] = []
         self._pid = os.getpid()
@@ -232,29 +245,34 @@ class JournalWriter:
         if self._pid != os.getpid():
             raise JournalError(f"This journal belongs to process {self._pid}; a forked process needs one of its own.")
         self._steady = False
-        self._waiting.append((record, payload))
+        self._waiting.append(_Waiting(record, payload))
         if self._busy:
             return  # a signal handler appends while its thread is in the loop below, which will write this record too
         self._busy = True
         try:
             while self._waiting:
+                first = self._waiting[0]
                 self._settle()
-                self._append_somewhere(*self._waiting[0])
+                # One whose append was interrupted by a signal may be written already.
+                if first.sequence is None or first.sequence > self._position[0]:
+                    self._append_somewhere(first)
                 self._waiting.popleft()
             self._steady = self._place == 0
         finally:
             self._busy = False
         self._announce()
 
-    def _append_somewhere(self, record: Record, payload: bytes) -> None:
+    def _append_somewhere(self, waiting: _Waiting) -> None:
         while True:
-            self._find_place(len(payload))
-            if self._place == _NOWHERE:
-                self._hold(record, payload)
-                return
+            self._find_place(len(waiting.payload))
             try:
-                self._write_backlog()
-                self._write(payload, self._position[0] + 1)
+                if self._place != _NOWHERE:
+                    self._write_backlog()
+                sequence = waiting.sequence = self._position[0] + 1
+                if self._place == _NOWHERE:
+                    self._hold(waiting, sequence)
+                else:
+                    self._write(waiting.payload, sequence)
             except OSError as problem:
                 self._abandon(problem)
             else:
@@ -285,6 +303,7 @@ class JournalWriter:
         # Counted before the file exists: a number is never used twice, whatever happens in between.
         self._number += 1
         path = directory / segment_name(self._number)
+        seed = seed_of(self.writer, self._number)
         first = self._backlog.held[0][0] if self._backlog.held else self._position[0] + 1
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -296,10 +315,11 @@ class JournalWriter:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             raise
-        self._close_segment()
-        self._fd, self._place = descriptor, place
-        self._seed = seed_of(self.writer, self._number)
-        self._position = (self._position[0], HEADER_SIZE)
+        # No call stands between these lines, so that no signal sees some of them done (see `append`).
+        before = self._fd
+        self._fd, self._place, self._seed, self._position = descriptor, place, seed, (self._position[0], HEADER_SIZE)
+        if before != _NOWHERE:
+            os.close(before)
 
     def _occupied(self, place: int) -> Path:
         """The writer's directory in a place, made and locked when it is not yet (or no longer) there."""
@@ -327,20 +347,22 @@ class JournalWriter:
         return directory
 
     def _settle(self) -> None:
-        """Learn from the file what is written of it, after a write whose end was not seen; cut what is torn."""
+        """Learn what is written of an append whose end was not seen; cut what is torn."""
+        sequence, offset = self._position
+        if self._backlog.held and self._backlog.held[-1][0] > sequence:
+            self._position = (self._backlog.held[-1][0], offset)
         if self._fd == _NOWHERE:
             return
         try:
-            sequence, offset = self._position
             size = os.fstat(self._fd).st_size
             if size == offset:
                 return
             data = os.pread(self._fd, max(size - offset, 0), offset)
             start = 0
             while (found := frame_at(data, start, self._seed)) is not None:
-                sequence, start = max(sequence, found[0]), found[1]
+                self._on_disk, start = found
             offset = min(offset + start, size)
-            self._position = (sequence, offset)
+            self._position = (max(self._on_disk, self._position[0]), offset)
             if offset < size:
                 os.ftruncate(self._fd, offset)
         except OSError as problem:
@@ -353,6 +375,7 @@ class JournalWriter:
             reach("journal.torn_append")
             self._settle()
         _write_all(self._fd, frame)
+        self._on_disk = sequence
         self._position = (max(sequence, self._position[0]), self._position[1] + len(frame))
         if self._fsync:
             self._flush()
@@ -361,7 +384,8 @@ class JournalWriter:
         backlog = self._backlog
         while backlog.held:
             sequence, payload = backlog.held[0]
-            self._write(payload, sequence)
+            if sequence > self._on_disk:
+                self._write(payload, sequence)
             backlog.shift()
         while backlog.lost:
             run, count = next(iter(backlog.lost.items()))
@@ -375,15 +399,14 @@ class JournalWriter:
         fields = {"lost_records": count, "lost_since": self._backlog.since}
         return LogLine(run, None, self._now_us(), 40, "levada.journal", message, fields=fields)
 
-    def _hold(self, record: Record, payload: bytes) -> None:
-        sequence, offset = self._position
-        self._position = (sequence + 1, offset)
+    def _hold(self, waiting: _Waiting, sequence: int) -> None:
         first_loss = not self._backlog.lost
-        if not self._backlog.offer(sequence + 1, payload, record, self._now_us()) and first_loss:
+        if not self._backlog.offer(sequence, waiting.payload, waiting.record, self._now_us()) and first_loss:
             self._notices.append(
                 "Levada has no room left for records that no disk takes: from now on records are lost. They are "
                 "counted, and the count is written as soon as that is possible."
             )
+        self._position = (sequence, self._position[1])
 
     def _write_out(self) -> None:
         """A last attempt to write what is held in memory."""
