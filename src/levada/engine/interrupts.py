@@ -1,163 +1,122 @@
-"""Signals and cancellation: how a run that is running is made to stop, with a terminal state and its hooks.
+"""Asking the code of another thread to stop, without breaking what the engine does on that thread.
 
-SIGTERM and SIGHUP crash a run, Ctrl-C and a request to cancel cancel it. In each case an exception is brought into the
-run's own code: raised in the main thread by the signal handler, injected into other threads, delivered as a
-cancellation of the asyncio task on an event loop. The run then ends as after any exception. A process that was told to
-terminate still dies by that signal once its runs have ended.
+Python can raise an exception in a thread from outside, at any bytecode; a call into C sees it when it returns. That is
+fine in an author's function and harmful in the middle of the engine's own work. So a thread that may be interrupted has
+a `Guard`: it is open while the author's code runs and closed otherwise. A request that meets a closed guard waits until
+it opens.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
+import ctypes
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from levada.core.errors import InterruptedRun, RunCancelled, TerminationSignal
-from levada.engine.context import FlowRunContext
 
-_HANDLED = [number for name in ("SIGTERM", "SIGINT", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
-
-_live: list[FlowRunContext] = []
-"""Contexts of all flow runs that are executing in this process, outermost first."""
-
-_lock = threading.Lock()
-_before: dict[int, Any] = {}
-_pending: BaseException | None = None
-"""What the main thread is to raise when the signal that wakes it arrives."""
+def interrupt_thread(ident: int, error: type[BaseException]) -> bool:
+    """Raise an exception in a thread at its next bytecode; False when there is no such thread."""
+    reached: int = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
+    return reached == 1
 
 
-def enter(ctx: FlowRunContext) -> None:
-    """A flow's function is about to run."""
-    with _lock:
-        _live.append(ctx)
-        if not _before and threading.current_thread() is threading.main_thread():
-            _install()
-    ctx.thread = threading.get_ident()
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and ctx.flow.isasync:
-        ctx.loop = (asyncio.get_running_loop(), asyncio.current_task())
+def clear_interrupt(ident: int) -> None:
+    """Take back an interrupt that has not been raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
 
 
-def leave(ctx: FlowRunContext) -> None:
-    """A flow's function has ended."""
-    with _lock:
-        _live.remove(ctx)
-        if not any(other.thread == threading.main_thread().ident for other in _live):
-            _restore()
+class _ThisThread(threading.local):
+    guard: Guard | None = None
 
 
-def live(run: bytes) -> FlowRunContext | None:
-    """The context of a run that is executing in this process."""
-    return next((ctx for ctx in list(_live) if ctx.run == run), None)
+_this_thread = _ThisThread()
 
 
-def cancel(run: bytes, reason: str) -> bool:
-    """Ask a run of this process to stop; it ends Cancelled, with everything inside it.
+def current_guard() -> Guard | None:
+    """The guard of this thread; None where nobody may interrupt."""
+    return _this_thread.guard
 
-    Args:
-        run: id of the flow run.
-        reason: for people; becomes the state's message.
 
-    Returns:
-        False when it is not executing here.
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep interrupts out of this thread while the engine works for an author's code that called it."""
+    guard = _this_thread.guard
+    if guard is None:
+        yield
+        return
+    before = guard.open
+    guard.open = False
+    try:
+        yield
+    finally:
+        guard.open = before
+    if before:
+        guard.check()
+
+
+class Guard:
+    """Lets interrupts through to one thread only while it is open; made on the thread it guards.
+
+    The interrupter announces its wish and then looks whether the guard is open; the thread closes the guard and then
+    looks whether there is a wish. So one of the two always sees the other, and the usual case needs no lock.
     """
-    ctx = live(run)
-    if ctx is None:
-        return False
-    ctx.cancel_requested = True
-    error = RunCancelled(reason, run=run)
-    if ctx.task_runner is not None:
-        ctx.task_runner.cancel_all()
-    _bring(innermost(ctx), error)
-    return True
 
+    __slots__ = ("_ident", "_lock", "_wish", "open")
 
-def innermost(ctx: FlowRunContext) -> FlowRunContext:
-    """The run whose code is on top in the thread in which this run executes."""
-    found = ctx
-    for other in list(_live):
-        above: FlowRunContext | None = other
-        while above is not None and above is not ctx:
-            above = above.parent
-        if above is ctx and other.thread == ctx.thread:
-            found = other
-    return found
+    def __init__(self) -> None:
+        self._ident = threading.get_ident()
+        self._lock = threading.Lock()
+        self._wish: type[BaseException] | None = None
+        self.open = False
+        _this_thread.guard = self
 
+    def request(self, error: type[BaseException]) -> None:
+        """Raise the exception in the thread: now if it runs an author's code, else when it next does."""
+        self._wish = error
+        with self._lock:
+            if self.open and self._wish is not None:
+                interrupt_thread(self._ident, error)
 
-def _bring(ctx: FlowRunContext, error: BaseException) -> None:
-    """Make the code of a run raise this error."""
-    global _pending  # noqa: PLW0603 - a signal handler can be given nothing else
-    if ctx.loop is not None:
-        loop, task = ctx.loop
-        ctx.state.details.reason = str(error)
-        _endings[id(task)] = error
-        loop.call_soon_threadsafe(task.cancel)
-        return
-    main = threading.main_thread()
-    if ctx.thread == main.ident and hasattr(signal, "pthread_kill"):
-        _pending = error
-        signal.pthread_kill(ctx.thread, signal.SIGTERM)
-        return
-    from levada.engine.timeouts import interrupt_thread  # lazy: only a cancelled run in a thread needs it
-
-    _endings[ctx.thread] = error
-    interrupt_thread(ctx.thread, RunCancelled)
-
-
-_endings: dict[int, BaseException] = {}
-"""The full errors behind a bare `CancelledError` or `RunCancelled` that had to be delivered as a type."""
-
-
-def ending_of(error: BaseException, task: Any = None) -> BaseException:
-    """The error that a bare cancellation of this thread or asyncio task stands for."""
-    key = threading.get_ident() if task is None else id(task)
-    return _endings.pop(key, error)
-
-
-def _install() -> None:
-    for number in _HANDLED:
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call an author's function with the guard open; a request that comes while it runs is raised from here."""
+        before = self.open
         try:
-            _before[number] = signal.getsignal(number)
-            signal.signal(number, _on_signal)
-        except (ValueError, OSError):  # not the main interpreter: signals are somebody else's
-            _before.pop(number, None)
+            self.open = True
+            self.check()
+            value = function(*args, **kwargs)
+            self.open = before
+            self.check()
+        except BaseException as error:
+            self.open = before
+            if self._wish is not None:
+                self._settle(error)
+            raise
+        finally:
+            self.open = before
+        return value
 
+    def reset(self) -> None:
+        """Forget a request that came too late; afterwards none is under way."""
+        self.open = False
+        if self._wish is not None:
+            with self._lock:
+                clear_interrupt(self._ident)
+                self._wish = None
 
-def _restore() -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for number, handler in list(_before.items()):
-        if signal.getsignal(number) is _on_signal:
-            signal.signal(number, handler)
-    _before.clear()
+    def check(self) -> None:
+        """Raise what was requested while the guard was closed."""
+        if self._wish is None:
+            return
+        with self._lock:
+            clear_interrupt(self._ident)
+            error, self._wish = self._wish, None
+        if error is not None:
+            raise error
 
-
-def _on_signal(number: int, _frame: Any) -> None:
-    global _pending  # noqa: PLW0603
-    error, _pending = _pending, None
-    if error is None:
-        if number == signal.SIGINT:
-            error = InterruptedRun("The run was interrupted (Ctrl-C).")
-        else:
-            error = TerminationSignal(number)
-    main = threading.main_thread().ident
-    here = [ctx for ctx in list(_live) if ctx.thread == main]
-    on_loop = next((ctx for ctx in reversed(here) if ctx.loop is not None), None)
-    if on_loop is not None and here[-1] is on_loop:
-        loop, task = on_loop.loop
-        _endings[id(task)] = error
-        loop.call_soon_threadsafe(task.cancel)
-        return
-    raise error
-
-
-def die_by(error: BaseException) -> None:
-    """End the process the way the signal meant, once its runs have ended; does nothing for other errors."""
-    if not isinstance(error, TerminationSignal) or _live:
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    signal.signal(error.signal, signal.SIG_DFL)
-    os.kill(os.getpid(), error.signal)
+    def _settle(self, error: BaseException) -> None:
+        """After this no interrupt is under way; a request that `error` does not answer stays for the next call."""
+        with self._lock:
+            clear_interrupt(self._ident)
+            if self._wish is not None and isinstance(error, self._wish):
+                self._wish = None
