@@ -1,0 +1,383 @@
+"""Slots: had in all limits or in none, never more than there are, never leaked."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from levada.control.limits import Asker, Grant, Limits
+from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
+from levada.core.ids import as_bytes
+from levada.core.limits import Verdict
+from levada.store.sqlite import SqliteStore
+
+SECOND = 1_000_000
+HERE, THERE = bytes(15) + b"\x01", bytes(15) + b"\x02"
+
+
+class World:
+    """A clock one can move, and processes one can kill."""
+
+    def __init__(self, path: Path) -> None:
+        self.now = 1_700_000_000 * SECOND
+        self.dead: set[bytes] = set()
+        self.store = SqliteStore(path)
+        self.limits = Limits(self.store, is_live=lambda writer: writer not in self.dead, now_us=lambda: self.now)
+
+    def take(self, names: list[str], slots: int = 1, writer: bytes | None = HERE, **options) -> Grant | Verdict:
+        return self.limits.acquire(names, slots, Asker(writer), **options)
+
+    def wait(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path / "levada.db")
+    yield made
+    made.store.close()
+
+
+def test_slots_are_given_until_the_limit_is_full(world: World) -> None:
+    world.limits.create("db", 2)
+    first, second, third = (world.take(["db"]) for _ in range(3))
+    assert isinstance(first, Grant)
+    assert isinstance(second, Grant)
+    assert third == Verdict(("db",))
+
+
+def test_a_released_slot_is_free_at_once_and_releasing_twice_does_nothing(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"])
+    assert isinstance(held, Grant)
+    world.limits.release(held.lease)
+    world.limits.release(held.lease)
+    assert isinstance(world.take(["db"]), Grant)
+    assert isinstance(world.take(["db"]), Verdict)
+
+
+def test_slots_are_had_in_all_limits_or_in_none(world: World) -> None:
+    world.limits.create("db", 1)
+    world.limits.create("api", 5)
+    world.take(["db"])
+    assert world.take(["api", "db"]) == Verdict(("db",))
+    assert world.limits.read("api").active_slots == 0
+
+
+def test_releasing_gives_back_the_slots_of_all_limits(world: World) -> None:
+    world.limits.create("db", 2)
+    world.limits.create("api", 3)
+    held = world.take(["db", "api"], 2)
+    assert isinstance(held, Grant)
+    assert set(held.names) == {"api", "db"}
+    world.limits.release(held.lease)
+    assert [view.active_slots for view in world.limits.read_all()] == [0, 0]
+
+
+def test_a_name_given_twice_counts_once(world: World) -> None:
+    world.limits.create("db", 1)
+    assert isinstance(world.take(["db", "db"]), Grant)
+
+
+def test_a_missing_limit_is_an_error_that_names_it_and_the_command(world: World) -> None:
+    world.limits.create("db", 1)
+    with pytest.raises(ConcurrencySlotAcquisitionError, match=r"no concurrency limit 'dbb'.*create dbb SLOTS"):
+        world.take(["db", "dbb"])
+    assert world.limits.read("db").active_slots == 0
+
+
+def test_a_missing_limit_bounds_nothing_when_that_is_wanted(world: World) -> None:
+    world.limits.create("db", 1)
+    assert world.take(["nowhere"], strict=False) == Grant(None, (), 1)
+    both = world.take(["nowhere", "db"], strict=False)
+    assert isinstance(both, Grant)
+    assert both.names == ("db",)
+
+
+def test_a_limit_of_zero_is_closed(world: World) -> None:
+    world.limits.create("db", 0)
+    with pytest.raises(ConcurrencySlotAcquisitionError, match="closed"):
+        world.take(["db"])
+
+
+def test_an_inactive_limit_lets_pass_and_remembers_whom(world: World) -> None:
+    world.limits.create("db", 1, active=False)
+    for _ in range(3):
+        assert isinstance(world.take(["db"]), Grant)
+    assert world.limits.read("db").active_slots == 3
+    world.limits.change("db", active=True)
+    assert isinstance(world.take(["db"]), Verdict)
+
+
+def test_lowering_a_limit_takes_nobodys_slot_away(world: World) -> None:
+    world.limits.create("db", 3)
+    held = [world.take(["db"]) for _ in range(3)]
+    world.limits.change("db", slots=1)
+    assert world.limits.read("db").active_slots == 3
+    for grant in held[:2]:
+        world.limits.release(grant.lease)
+        assert isinstance(world.take(["db"]), Verdict)
+    world.limits.release(held[2].lease)
+    assert isinstance(world.take(["db"]), Grant)
+
+
+def test_a_lease_that_nobody_renews_expires(world: World) -> None:
+    world.limits.create("db", 1)
+    world.take(["db"], lease_seconds=10)
+    world.wait(9.9)
+    assert isinstance(world.take(["db"]), Verdict)
+    world.wait(0.1)
+    assert isinstance(world.take(["db"]), Grant)
+
+
+def test_a_renewed_lease_lives_on(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"], lease_seconds=10)
+    for _ in range(5):
+        world.wait(9)
+        assert world.limits.renew(held, Asker(HERE), lease_seconds=10) == ()
+        assert isinstance(world.take(["db"], writer=THERE), Verdict)
+
+
+def test_a_lease_whose_process_is_gone_is_taken_back_at_once(world: World) -> None:
+    """A holder killed with -9 releases nothing; what says that it is gone is the free lock of its journal."""
+    world.limits.create("db", 1)
+    world.take(["db"], writer=THERE)
+    assert isinstance(world.take(["db"]), Verdict)
+    world.dead.add(THERE)
+    assert world.limits.look(["db"], 1).granted
+    assert world.limits.read("db").holders == []
+    assert isinstance(world.take(["db"]), Grant)
+
+
+def test_a_lease_without_a_journal_ends_by_time_only(world: World) -> None:
+    world.limits.create("db", 1)
+    world.take(["db"], writer=None, lease_seconds=10)
+    assert isinstance(world.take(["db"]), Verdict)
+    world.wait(11)
+    assert isinstance(world.take(["db"]), Grant)
+
+
+def test_a_lost_slot_is_taken_again_when_there_is_room(world: World) -> None:
+    """The machine slept past the lease, and nobody else wanted the slot meanwhile."""
+    world.limits.create("db", 1)
+    held = world.take(["db"], lease_seconds=10)
+    world.limits.reset("db")
+    assert world.limits.renew(held, Asker(HERE), lease_seconds=10) == ()
+    assert isinstance(world.take(["db"], writer=THERE), Verdict)
+
+
+def test_a_lost_slot_that_another_took_is_told(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"], lease_seconds=10)
+    world.wait(20)
+    other = world.take(["db"], writer=THERE)
+    assert isinstance(other, Grant)
+    assert world.limits.renew(held, Asker(HERE), lease_seconds=10) == ("db",)
+    assert world.limits.read("db").active_slots == 1
+
+
+def test_renewing_after_the_limit_was_deleted_is_no_loss(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"])
+    world.limits.delete("db")
+    assert world.limits.renew(held, Asker(HERE)) == ()
+
+
+def test_who_holds_a_limit_can_be_read(world: World) -> None:
+    world.limits.create("db", 5)
+    run, task = bytes(15) + b"\x07", bytes(15) + b"\x08"
+    world.limits.acquire(["db"], 2, Asker(HERE, run, task, "box:42"), lease_seconds=10)
+    (holder,) = world.limits.read("db").holders
+    assert (holder.slots, holder.owner) == (2, "box:42")
+    assert as_bytes(holder.flow_run_id) == run
+    assert as_bytes(holder.task_run_id) == task
+    assert (holder.expires - holder.since).total_seconds() == 10
+
+
+def test_limits_are_made_changed_listed_and_deleted(world: World) -> None:
+    world.limits.create("db", 5)
+    with pytest.raises(ObjectAlreadyExists, match="'db' exists"):
+        world.limits.create("db", 6)
+    world.limits.upsert("api", 2, decay=0.5)
+    world.limits.upsert("api", 3)
+    assert world.limits.read("api").slot_decay_per_second == 0.5
+    assert [(view.name, view.limit) for view in world.limits.read_all()] == [("api", 3), ("db", 5)]
+    assert world.limits.known(["db", "api", "x"]) == {"db", "api"}
+    assert world.limits.delete("db")
+    assert not world.limits.delete("db")
+    for verb in (world.limits.read, world.limits.reset, world.limits.change):
+        with pytest.raises(ObjectNotFound, match="'db'"):
+            verb("db")
+
+
+@pytest.mark.parametrize("arguments", [("", 1), ("db", -1), ("db", 1.5), ("db", True)])
+def test_a_limit_that_cannot_be_is_refused(world: World, arguments: tuple) -> None:
+    with pytest.raises(ConfigurationError):
+        world.limits.create(*arguments)
+
+
+@pytest.mark.parametrize("decay", [-1.0, float("nan"), float("inf")])
+def test_a_decay_that_cannot_be_is_refused(world: World, decay: float) -> None:
+    with pytest.raises(ConfigurationError, match="slots a second"):
+        world.limits.create("db", 1, decay=decay)
+
+
+@pytest.mark.parametrize("slots", [0, -1, 1.5, True])
+def test_asking_for_no_slots_is_refused(world: World, slots: object) -> None:
+    world.limits.create("db", 1)
+    with pytest.raises(ConfigurationError, match="above 0"):
+        world.take(["db"], slots)
+
+
+def test_a_rate_limit_lets_a_burst_through_and_then_the_rate(world: World) -> None:
+    world.limits.create("api", 3, decay=2.0)
+    assert [isinstance(world.limits.pour(["api"], 1), Grant) for _ in range(4)] == [True, True, True, False]
+    verdict = world.limits.pour(["api"], 1)
+    assert isinstance(verdict, Verdict)
+    assert verdict.retry_after == pytest.approx(0.5)
+    world.wait(0.5)
+    assert isinstance(world.limits.pour(["api"], 1), Grant)
+    assert isinstance(world.limits.pour(["api"], 1), Verdict)
+
+
+def test_over_a_minute_a_rate_limit_lets_the_rate_through(world: World) -> None:
+    world.limits.create("api", 5, decay=2.0)
+    passed = 0
+    for _ in range(600):
+        passed += isinstance(world.limits.pour(["api"], 1), Grant)
+        world.wait(0.1)
+    assert 5 + 2 * 60 - 1 <= passed <= 5 + 2 * 60
+
+
+def test_a_rate_limit_that_gives_nothing_back_is_an_error(world: World) -> None:
+    world.limits.create("db", 3)
+    with pytest.raises(ConcurrencySlotAcquisitionError, match=r"no slot decay.*--decay"):
+        world.limits.pour(["db"], 1)
+
+
+def test_holders_leave_less_room_for_a_rate(world: World) -> None:
+    world.limits.create("api", 2, decay=1.0)
+    held = world.take(["api"])
+    assert isinstance(world.limits.pour(["api"], 1), Grant)
+    assert isinstance(world.limits.pour(["api"], 1), Verdict)
+    world.limits.release(held.lease)
+    assert isinstance(world.limits.pour(["api"], 1), Grant)
+
+
+def test_a_reset_empties_the_bucket(world: World) -> None:
+    world.limits.create("api", 1, decay=0.001)
+    world.limits.pour(["api"], 1)
+    assert isinstance(world.limits.pour(["api"], 1), Verdict)
+    world.limits.reset("api")
+    assert isinstance(world.limits.pour(["api"], 1), Grant)
+
+
+NAMES = ["a", "b", "c"]
+WRITERS = [bytes(15) + bytes([number]) for number in range(1, 5)]
+LEASE = 10.0
+
+
+class Contention(RuleBasedStateMachine):
+    """Many processes take, renew, release and die at random; a plain model says what must be held."""
+
+    grants = Bundle("grants")
+
+    @initialize(limits=st.lists(st.integers(1, 4), min_size=3, max_size=3))
+    def begin(self, limits: list[int]) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.world = World(Path(self.folder.name) / "levada.db")
+        self.slots = dict(zip(NAMES, limits, strict=True))
+        for name, count in self.slots.items():
+            self.world.limits.create(name, count)
+        self.held: dict[bytes, tuple[bytes, tuple[str, ...], int, int]] = {}
+
+    def living(self, name: str) -> int:
+        return sum(
+            slots
+            for writer, names, slots, expires in self.held.values()
+            if name in names and writer not in self.world.dead and expires > self.world.now
+        )
+
+    @rule(
+        target=grants,
+        names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
+        slots=st.integers(1, 3),
+        writer=st.sampled_from(WRITERS),
+    )
+    def acquire(self, names: list[str], slots: int, writer: bytes):
+        if writer in self.world.dead:
+            return multiple()
+        fits = all(self.living(name) + slots <= self.slots[name] for name in names)
+        if any(slots > self.slots[name] for name in names):
+            with pytest.raises(ConcurrencySlotAcquisitionError):
+                self.world.take(names, slots, writer, lease_seconds=LEASE)
+            return multiple()
+        assert self.world.limits.look(names, slots).granted == fits
+        outcome = self.world.take(names, slots, writer, lease_seconds=LEASE)
+        # Nothing overshoots, and nothing leaks: it is granted exactly when the model has room.
+        assert isinstance(outcome, Grant) == fits
+        if not isinstance(outcome, Grant):
+            return multiple()
+        self.held[outcome.lease] = (writer, tuple(names), slots, self.world.now + int(LEASE * SECOND))
+        return outcome
+
+    @rule(grant=consumes(grants))
+    def release(self, grant: Grant) -> None:
+        self.world.limits.release(grant.lease)
+        self.held.pop(grant.lease, None)
+
+    @rule(grant=grants)
+    def renew(self, grant: Grant) -> None:
+        found = self.held.get(grant.lease)
+        if found is None or found[0] in self.world.dead:
+            return
+        writer, _, slots, expires = found
+        lost = self.world.limits.renew(grant, Asker(writer), lease_seconds=LEASE)
+        if expires > self.world.now:
+            assert lost == ()
+        kept = tuple(name for name in grant.names if name not in lost)
+        self.held[grant.lease] = (writer, kept, slots, self.world.now + int(LEASE * SECOND))
+
+    @rule(writer=st.sampled_from(WRITERS))
+    def kill(self, writer: bytes) -> None:
+        self.world.dead.add(writer)
+
+    @rule(writer=st.sampled_from(WRITERS))
+    def start_anew(self, writer: bytes) -> None:
+        """A new process gets a new writer; here the old one's slots are gone before its name is used again."""
+        if writer in self.world.dead:
+            for name in NAMES:
+                self.world.limits.look([name], 1)
+            self.held = {lease: found for lease, found in self.held.items() if found[0] != writer}
+            with self.world.store.write() as transaction:
+                transaction.execute("DELETE FROM leases WHERE holder_writer = ?", (writer,))
+            self.world.dead.discard(writer)
+
+    @rule(seconds=st.floats(0.1, 8))
+    def time_passes(self, seconds: float) -> None:
+        self.world.wait(seconds)
+
+    @invariant()
+    def never_more_than_the_limit(self) -> None:
+        if hasattr(self, "held"):
+            for name, count in self.slots.items():
+                assert self.living(name) <= count
+                assert self.world.limits.read(name).active_slots <= count
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.store.close()
+            self.folder.cleanup()
+
+
+Contention.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestContention = Contention.TestCase
