@@ -7,7 +7,7 @@ its place in the history without changing the present (property test: ``tests/pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from levada.core.ids import created_us
@@ -42,7 +42,6 @@ from levada.wire.records import (
 PENDING, RUNNING, COMPLETED, CRASHED = 1, 2, 5, 8
 
 TAG_SEPARATOR = "\x1f"
-NO_RESULTS: Mapping[bytes, list[Any]] = {}
 
 TaskRecord = TaskOpened | TaskState | TaskChanged | TaskReused
 RunRecord = RunOpened | RunState | RunChanged
@@ -89,7 +88,6 @@ def merge_task(
     records: Sequence[TaskRecord],
     writer: bytes,
     call_number: Callable[[str, str | None], int],
-    results: Mapping[bytes, list[Any]] = NO_RESULTS,
 ) -> TaskRunRow:
     """The row of a task run after more of its records.
 
@@ -99,8 +97,6 @@ def merge_task(
         records: what arrived; repeated ones change nothing.
         writer: whose records they are.
         call_number: numbers what was called, see `TaskRunTable.call_number`.
-        results: packed results of the task runs from which `TaskReused` records took theirs, as far as they are known.
-            They are copied, so that a fork survives the deletion of its origin.
     """
     run, call, name, tags, holder = None, 0, None, None, None
     body = TaskBody([])
@@ -131,7 +127,7 @@ def merge_task(
         elif isinstance(record, TaskReused):
             source = None if record.source == task else record.source
             entry = [record.epoch, record.n, COMPLETED | REUSED, record.at - base, 0, None, None, source]
-            insert(entries, trimmed([*entry, results.get(record.source) if source else None]))
+            insert(entries, trimmed(entry))
         elif named is None or (record.epoch, record.n) > named:
             named, name = (record.epoch, record.n), record.name
     body.renamed = named if named != opened else None
@@ -168,11 +164,24 @@ def current_state(entries: list[Entry]) -> tuple[int, str | None]:
     if not entries:
         return UNKNOWN_STATE, None
     entry = entries[-1]
+    if entry[2] & REUSED:
+        entry = taken_over(entries) or entry
     return entry[2] & STATE_MASK, entry[NAME] if len(entry) > NAME else None
 
 
+def taken_over(entries: list[Entry]) -> Entry | None:
+    """The newest completed state that was recorded here, and not only taken over from elsewhere."""
+    for entry in reversed(entries):
+        if entry[2] & STATE_MASK == COMPLETED and not entry[2] & REUSED:
+            return entry
+    return None
+
+
 def result_of(entries: list[Entry]) -> list[Any] | None:
-    """The packed result that a history stands for: of its newest state, or of what that state was taken over from."""
+    """The packed result of the present state; of a completed one also when it was recorded with an earlier entry.
+
+    A run that is taken over, or rolled back, keeps the result it completed with.
+    """
     if not entries:
         return None
     newest = entries[-1]
@@ -181,7 +190,7 @@ def result_of(entries: list[Entry]) -> list[Any] | None:
     if newest[2] & STATE_MASK != COMPLETED:
         return None
     for entry in reversed(entries):
-        if len(entry) > RESULT and entry[RESULT] is not None and entry[2] & STATE_MASK == COMPLETED:
+        if len(entry) > RESULT and entry[2] & STATE_MASK == COMPLETED:
             return list(entry[RESULT])
     return None
 

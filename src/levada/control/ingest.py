@@ -7,14 +7,12 @@ may be taken in again, in parts, or among others; the tables come out the same.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import Struct
 from msgspec.msgpack import Encoder
 
-from levada.control.histories import RunRecord, TaskRecord, merge_run, merge_task, result_of
+from levada.control.histories import RunRecord, TaskRecord, merge_run, merge_task
 from levada.store.base import ArtifactRow, LogRow, TaskRunRow, Transaction
-from levada.store.bodies import TaskBody
 from levada.wire.records import ArtifactWritten, LogLine, Record, TaskChanged, TaskOpened, TaskReused, TaskState
 
 _SEQUENCE_BITS = 40
@@ -87,31 +85,14 @@ def _ingest_tasks(transaction: Transaction, writer: bytes, tasks: dict[bytes, li
     table = transaction.task_runs
     before = table.load(list(tasks))
     call_number = table.call_number
-    results = _results_of_sources(transaction, tasks)
     inserted: list[TaskRunRow] = []
     replaced: list[TaskRunRow] = []
     for task, records in tasks.items():
         row = before.get(task)
-        merged = merge_task(task, row, records, writer, call_number, results)
+        merged = merge_task(task, row, records, writer, call_number)
         (inserted if row is None else replaced).append(merged)
     table.insert(inserted)
     table.replace(replaced)
-
-
-def _results_of_sources(transaction: Transaction, tasks: dict[bytes, list[TaskRecord]]) -> dict[bytes, list[Any]]:
-    """Packed results of the task runs of other flow runs whose results were taken over."""
-    sources = {
-        record.source
-        for records in tasks.values()
-        for record in records
-        if isinstance(record, TaskReused) and record.source != record.task
-    }
-    found = {}
-    for row in transaction.task_runs.load(list(sources)).values():
-        result = result_of(TaskBody.decode(row.body).entries)
-        if result is not None:
-            found[row.id] = result
-    return found
 
 
 def _ingest_logs(transaction: Transaction, writer: bytes, logs: list[tuple[int, LogLine]]) -> None:

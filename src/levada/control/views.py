@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.msgpack import Decoder
 
-from levada.control.histories import NO_RESULTS, labels_of, result_of, tags_of, told
+from levada.control.histories import labels_of, result_of, tags_of, told
 from levada.core.ids import created_us, flow_id
 from levada.core.states import DEFAULT_NAMES, StateType, datetime_of
 from levada.store.base import UNKNOWN_STATE, ArtifactRow, FlowRow, FlowRunRow, LogRow, TaskRunRow
@@ -29,6 +29,8 @@ from levada.store.bodies import (
 )
 from levada.wire.objects import ArtifactView, FlowRun, FlowView, Log, StateView, TaskRun
 from levada.wire.records import STATE_TYPES
+
+NO_RESULTS: Mapping[bytes, list[Any]] = {}
 
 _decode = Decoder().decode
 
@@ -81,6 +83,8 @@ def states(
             unpacked(entry[RESULT]) if size > RESULT else None,
         )
         if entry[2] & REUSED:
+            if completed is not None and completed is views[-1] and completed.epoch == view.epoch:
+                continue  # the state itself was recorded in the same moment, with all that can be said
             _take_over(view, completed, results)
         if kind is StateType.COMPLETED:
             completed = view
@@ -92,19 +96,21 @@ def _take_over(view: StateView, earlier: StateView | None, results: Mapping[byte
     """Complete the view of a state that was taken over from an earlier record."""
     details: Any = view.details
     source = details if isinstance(details, bytes) else None
-    if view.result is None:
-        view.result = unpacked(results.get(source)) if source else (earlier.result if earlier else None)
+    if earlier is not None:
+        view.name, view.result = earlier.name, earlier.result
+    if view.result is None and source is not None:
+        view.result = unpacked(results.get(source))
     whose = f"task run {UUID(bytes=source)}" if source else "an earlier epoch of this run"
     view.details = {"reason": f"Not run again: its result was recorded by {whose}."}
 
 
 def missing_sources(rows: Sequence[TaskRunRow]) -> set[bytes]:
-    """Task runs whose results are needed to show these rows, because no copy is in them."""
+    """Task runs whose results these rows stand for without having a copy."""
     sources = set()
     for row in rows:
-        for entry in TaskBody.decode(row.body).entries:
-            if entry[2] & REUSED and len(entry) == DETAILS + 1:
-                sources.add(bytes(entry[DETAILS]))
+        entries = TaskBody.decode(row.body).entries
+        if entries and entries[-1][2] & REUSED and len(entries[-1]) > DETAILS and result_of(entries) is None:
+            sources.add(bytes(entries[-1][DETAILS]))
     return sources
 
 
@@ -197,7 +203,12 @@ def _cache_key(history: Sequence[StateView]) -> str | None:
 
 
 def _attempts(entries: Sequence[Entry]) -> int:
-    return max((entry[ATTEMPT] for entry in entries if len(entry) > ATTEMPT), default=0)
+    """How often the function was executed: attempts are counted anew in each epoch."""
+    highest: dict[int, int] = {}
+    for entry in entries:
+        if len(entry) > ATTEMPT:
+            highest[entry[0]] = max(highest.get(entry[0], 0), entry[ATTEMPT])
+    return sum(highest.values())
 
 
 def _end(row: TaskRunRow, body: TaskBody, base: int) -> Any:
