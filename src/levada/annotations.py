@@ -46,7 +46,7 @@ class BaseAnnotation(Generic[T]):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return bool(self.value == other.value)  # type: ignore[attr-defined]  # the line above proved the type
+        return bool(self.value == other.value)
 
     def __hash__(self) -> int:
         return hash((type(self), self.value))

@@ -23,8 +23,8 @@ __all__ = [
     "LocalFileSystem",
     "MemoryFileSystem",
     "NullFileSystem",
-    "OutsideBasePath",
-    "PathNotFound",
+    "OutsideBasePathError",
+    "PathNotFoundError",
     "ReadableDeploymentStorage",
     "ReadableFileSystem",
     "RemoteFileSystem",
@@ -39,11 +39,11 @@ IGNORE_FILES = (".levadaignore", ".prefectignore")
 _temporary = count()
 
 
-class PathNotFound(FileNotFoundError, ValueError):
+class PathNotFoundError(FileNotFoundError, ValueError):
     """Nothing is stored under this path."""
 
 
-class OutsideBasePath(ValueError):
+class OutsideBasePathError(ValueError):
     """The path leads out of the storage's folder."""
 
 
@@ -104,7 +104,7 @@ def write_atomically(path: Path, parts: tuple[bytes, ...], *, durable: bool = Fa
                 os.fsync(handle)
         finally:
             os.close(handle)
-        os.replace(temporary, path)  # noqa: PTH105 - the same call, without building a Path
+        os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -146,17 +146,17 @@ class LocalFileSystem(WritableFileSystem, WritableDeploymentStorage):
         """The absolute path that `path`, relative to the folder or absolute inside it, stands for.
 
         Raises:
-            OutsideBasePath: the path, or a link in it, leads out of the folder.
+            OutsideBasePathError: the path, or a link in it, leads out of the folder.
         """
         target = self._root / path
-        folder = os.path.dirname(target)  # noqa: PTH120 - a string is what the set holds
+        folder = os.path.dirname(target)
         if ".." in target.parts or folder not in self._proved or target.is_symlink():
             root = self._root.resolve()
             if not target.resolve().is_relative_to(root):
-                raise OutsideBasePath(f"Provided path {path} is outside of the base path {self._root}.")
+                raise OutsideBasePathError(f"Provided path {path} is outside of the base path {self._root}.")
             if ".." in target.parts:
                 return target.resolve()
-            if os.path.isdir(folder):  # noqa: PTH112
+            if os.path.isdir(folder):
                 self._proved.add(folder)
         return target
 
@@ -164,8 +164,8 @@ class LocalFileSystem(WritableFileSystem, WritableDeploymentStorage):
         """The bytes of a file.
 
         Raises:
-            PathNotFound: there is no such file.
-            OutsideBasePath: the path leads out of the folder.
+            PathNotFoundError: there is no such file.
+            OutsideBasePathError: the path leads out of the folder.
         """
         return self.read_head(path, -1)
 
@@ -173,12 +173,12 @@ class LocalFileSystem(WritableFileSystem, WritableDeploymentStorage):
         """The first `size` bytes of a file, or all of it when `size` is negative."""
         target = self.resolve(path)
         try:
-            with open(target, "rb", buffering=0) as file:  # noqa: PTH123 - one read, no buffer
+            with open(target, "rb", buffering=0) as file:
                 return file.read() if size < 0 else file.read(size)
         except (FileNotFoundError, NotADirectoryError):
-            raise PathNotFound(f"Path {target} does not exist.") from None
+            raise PathNotFoundError(f"Path {target} does not exist.") from None
         except IsADirectoryError:
-            raise PathNotFound(f"Path {target} is not a file.") from None
+            raise PathNotFoundError(f"Path {target} is not a file.") from None
 
     def write_path(self, path: str | Path, content: bytes) -> str:
         """Write a file, atomically; returns its absolute path."""
@@ -200,17 +200,19 @@ class LocalFileSystem(WritableFileSystem, WritableDeploymentStorage):
 
     async def aread_path(self, path: str | Path) -> bytes:
         """`read_path` in a thread."""
-        return await _in_thread(self.read_path, path)
+        content: bytes = await _in_thread(self.read_path, path)
+        return content
 
     async def awrite_path(self, path: str | Path, content: bytes) -> str:
         """`write_path` in a thread."""
-        return await _in_thread(self.write_path, path, content)
+        written: str = await _in_thread(self.write_path, path, content)
+        return written
 
     def get_directory(self, from_path: str | None = None, local_path: str | None = None) -> None:
         """Copy a folder of the storage (all of it by default) to `local_path` (default: the working directory)."""
         source = self.resolve(from_path or "")
         if not source.is_dir():
-            raise PathNotFound(f"Path {source} is not a folder.")
+            raise PathNotFoundError(f"Path {source} is not a folder.")
         _copy_tree(source, Path(local_path or ".").absolute(), _ignored_by(source, None))
 
     def put_directory(
@@ -303,7 +305,7 @@ class MemoryFileSystem(WritableFileSystem):
         try:
             content = self.files[str(path)]
         except KeyError:
-            raise PathNotFound(f"Path {path} does not exist.") from None
+            raise PathNotFoundError(f"Path {path} does not exist.") from None
         return content if size < 0 else content[:size]
 
     def write_path(self, path: str, content: bytes) -> str:
@@ -324,13 +326,13 @@ class NullFileSystem(WritableFileSystem, WritableDeploymentStorage):
     """A storage that keeps nothing: for runs whose results are not wanted anywhere."""
 
     def read_path(self, path: str) -> bytes:
-        """Raises PathNotFound: nothing is ever here."""
-        raise PathNotFound(f"Path {path} does not exist: this storage keeps nothing.")
+        """Raises PathNotFoundError: nothing is ever here."""
+        raise PathNotFoundError(f"Path {path} does not exist: this storage keeps nothing.")
 
     def write_path(self, path: str, content: bytes) -> None:
         """Drop the bytes."""
 
-    def exists(self, path: str) -> bool:  # noqa: ARG002
+    def exists(self, path: str) -> bool:
         """False."""
         return False
 
@@ -376,7 +378,7 @@ class RemoteFileSystem(WritableFileSystem, WritableDeploymentStorage):
                 import fsspec  # lazy: an extra, and only for storages beyond this machine
             except ImportError as error:
                 raise ConfigurationError(
-                    f"Reading and writing {self.basepath} needs fsspec: pip install fsspec and the package of its scheme."
+                    f"{self.basepath} is reached through fsspec: install fsspec and the package of its scheme."
                 ) from error
             self._made = fsspec.filesystem(self.basepath.partition("://")[0], **self.settings)
         return self._made
@@ -385,12 +387,12 @@ class RemoteFileSystem(WritableFileSystem, WritableDeploymentStorage):
         """The full address of a path.
 
         Raises:
-            OutsideBasePath: the path leads out of the base path.
+            OutsideBasePathError: the path leads out of the base path.
         """
         text = str(path).removeprefix(self.basepath)
         parts = [part for part in text.split("/") if part not in {"", "."}]
         if ".." in parts or "://" in text:
-            raise OutsideBasePath(f"Provided path {path} is outside of the base path {self.basepath}.")
+            raise OutsideBasePathError(f"Provided path {path} is outside of the base path {self.basepath}.")
         return "/".join([self.basepath, *parts])
 
     def read_path(self, path: str) -> bytes:
@@ -398,7 +400,7 @@ class RemoteFileSystem(WritableFileSystem, WritableDeploymentStorage):
         try:
             return bytes(self.filesystem.cat_file(self.resolve(path)))
         except FileNotFoundError:
-            raise PathNotFound(f"Path {self.resolve(path)} does not exist.") from None
+            raise PathNotFoundError(f"Path {self.resolve(path)} does not exist.") from None
 
     def read_head(self, path: str, size: int) -> bytes:
         """The first `size` bytes under a path, or all when `size` is negative."""
@@ -407,7 +409,7 @@ class RemoteFileSystem(WritableFileSystem, WritableDeploymentStorage):
         try:
             return bytes(self.filesystem.cat_file(self.resolve(path), start=0, end=size))
         except FileNotFoundError:
-            raise PathNotFound(f"Path {self.resolve(path)} does not exist.") from None
+            raise PathNotFoundError(f"Path {self.resolve(path)} does not exist.") from None
 
     def write_path(self, path: str, content: bytes) -> str:
         """Put bytes under a path; returns its address."""

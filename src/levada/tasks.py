@@ -6,6 +6,7 @@ many inputs; `delay` it to a worker.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
@@ -197,6 +198,12 @@ class Task(Definition, Generic[P, R]):
         if default is None and settings.results.persist_by_default:
             default = True
         return persistence(None, parent, default)
+
+    @staticmethod
+    def in_transaction() -> bool:
+        """Whether the call stands inside an open transaction, whose part it then is."""
+        law = sys.modules.get("levada.transactions.law")
+        return law is not None and law.current() is not None
 
     @property
     def task_key(self) -> str:

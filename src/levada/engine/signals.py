@@ -109,7 +109,7 @@ def _bring(ctx: FlowRunContext, error: BaseException) -> None:
         _pending = error
         signal.pthread_kill(ctx.thread, signal.SIGTERM)
         return
-    from levada.engine.interrupts import interrupt_thread  # lazy: only a cancelled run in a thread needs it
+    from levada.engine.guard import interrupt_thread  # lazy: only a cancelled run in a thread needs it
 
     _endings[ctx.thread] = error
     interrupt_thread(ctx.thread, RunCancelled)
