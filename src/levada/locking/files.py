@@ -275,7 +275,7 @@ def _flock(handle: int, *, shared: bool = False) -> bool:
 
 def _same_file(handle: int, path: Path) -> bool:
     try:
-        named = os.stat(path)  # noqa: PTH116 - beside fstat
+        named = os.stat(path)
     except FileNotFoundError:
         return False
     opened = os.fstat(handle)
@@ -302,7 +302,7 @@ def _take_name(handle: int, path: Path) -> None:
         if _same_file(handle, path) and found is not None and _expired(found):
             fresh = path.with_name(f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}")
             os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-            os.replace(fresh, path)  # noqa: PTH105
+            os.replace(fresh, path)
 
 
 def _expired(holding: _Holding) -> bool:

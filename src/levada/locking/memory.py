@@ -57,7 +57,7 @@ class MemoryLockManager:
             instance._mutex = Lock()
             instance._held = {}
             cls._instance = instance
-        return cls._instance  # type: ignore[return-value]  # the test above proved its class
+        return cls._instance
 
     _mutex: Lock
     _held: dict[str, _Held]
@@ -142,7 +142,7 @@ class MemoryLockManager:
             return False
 
     def _pause(self, key: str, waiter: _Waiter, deadline: float | None) -> float | None:
-        """How long to sleep until the lock may be had: -1 when it was given, 0 when time is up (and it left the queue)."""
+        """Seconds to sleep until the lock may be had; -1: it was given, 0: time is up and the waiter left the queue."""
         with self._mutex:
             held = self._current(key)
             if waiter.granted:

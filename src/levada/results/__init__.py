@@ -10,6 +10,8 @@ named if it cannot be) → `write_record` (durable) → the record of the run th
 
 from __future__ import annotations
 
+from typing import Any
+
 from levada.results.automatic import deserialize
 from levada.results.current import (
     aget_default_result_storage,
@@ -27,7 +29,7 @@ from levada.results.storages import ResultStorage, resolve_result_storage
 from levada.results.store import ResultStore
 from levada.serializers.base import Serializer, resolve_serializer
 
-ResultSerializer = Serializer | str
+ResultSerializer = Serializer[Any] | str
 """What an author may give as a serializer."""
 
 get_default_persist_setting_for_tasks = get_default_persist_setting

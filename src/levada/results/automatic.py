@@ -59,7 +59,7 @@ def serialize(value: Any) -> tuple[str, bytes]:
         data = dumps(value, protocol=5)
         if b"__main__" not in data:
             return "pickle", data
-    except Exception:  # noqa: BLE001, S110
+    except Exception:  # noqa: BLE001
         pass  # cloudpickle takes more: lambdas, local classes, modules
     return "pickle", _cloudpickle(value)
 

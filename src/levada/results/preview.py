@@ -10,7 +10,12 @@ PREVIEW_LENGTH = 120
 _ITEMS = 8
 _DEPTH = 3
 _SIMPLE = frozenset({type(None), bool, float, complex, type(...)})
-_BRACKETS = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), frozenset: ("frozenset({", "})")}
+_BRACKETS: dict[type, tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+}
 _SHOWN_WHOLE = frozenset(
     {
         ("datetime", "datetime"),

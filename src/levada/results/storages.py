@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from levada.core.errors import ConfigurationError
-from levada.filesystems import LocalFileSystem, PathNotFound, RemoteFileSystem
+from levada.filesystems import LocalFileSystem, PathNotFoundError, RemoteFileSystem
 
 LONGEST_NAME = 200
 """Bytes of one file or folder name, at most; longer ones are cut and told apart by a digest."""
 
-NOT_THERE = (PathNotFound, FileNotFoundError, KeyError, ValueError)
+NOT_THERE = (PathNotFoundError, FileNotFoundError, KeyError, ValueError)
 """What storages raise for a path under which nothing is."""
 
 _UNSAFE = re.compile(r"[%\\:*?\"<>|\x00-\x1f\x7f\ud800-\udfff]|^[.~]|[. ]$")
@@ -21,7 +21,7 @@ _UNSAFE = re.compile(r"[%\\:*?\"<>|\x00-\x1f\x7f\ud800-\udfff]|^[.~]|[. ]$")
 
 @runtime_checkable
 class ResultStorage(Protocol):
-    """What a storage must have. `exists(path)`, `read_head(path, size)` and `delete(path)` are used when it has them."""
+    """What a storage must have; `exists(path)`, `read_head(path, size)` and `delete(path)` are used if there."""
 
     def read_path(self, path: str) -> Any:
         """The bytes under a path, or an awaitable of them."""

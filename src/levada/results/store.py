@@ -4,12 +4,12 @@ The engine uses four verbs, which never hide a lock:
 
 ===================================  ============================================================================
 `keep(value)`                        record a value nobody asked to persist; gives a payload, never an error
-`persist(key, value, …)`             write a value under a key, as asked; `prepare` and `write_record` are its halves
+`persist(key, value)`                write a value under a key; `prepare` and `write_record` are its halves
 `lookup(key)`                        the payload under a key when it is there and not expired; reads no large value
 `load(payload)`                      the value
 ===================================  ============================================================================
 
-Those that touch storage have a twin for async code (`apersist`, `alookup`, `aload`, …), from the same text: see `steps`.
+`lookup(key)`                        the payload under a key when there is one, not expired; reads no large value
 Authors have `read`, `write`, `exists` and the locks besides, under the names they know.
 """
 
@@ -22,9 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 from levada.core import faults
 from levada.core.errors import ConfigurationError, MissingResult, SerializationError
-from levada.filesystems import LocalFileSystem, MemoryFileSystem, PathNotFound
-from levada.results.automatic import NOT_KEPT, deserialize, inline, known_size, missing, not_kept
-from levada.results.automatic import serialize, serialize_error
+from levada.filesystems import LocalFileSystem, MemoryFileSystem, PathNotFoundError
+from levada.results.automatic import (
+    NOT_KEPT,
+    deserialize,
+    inline,
+    known_size,
+    missing,
+    not_kept,
+    serialize,
+    serialize_error,
+)
 from levada.results.locks import StoreLocks
 from levada.results.preview import preview, type_name
 from levada.results.records import (
@@ -257,14 +265,14 @@ class ResultStore(StoreLocks):
         """`write_record` for async code."""
         return await adrive(self._write_record_steps(record, holder))
 
-    def lookup(self, key: str, holder: str | None = None) -> Payload | None:  # noqa: ARG002
+    def lookup(self, key: str, holder: str | None = None) -> Payload | None:
         """What is under a key, when there is something and it has not expired.
 
         Reads the header; of the value only as much as comes along with it. Does not wait for locks.
         """
         return drive(self._lookup_steps(key))
 
-    async def alookup(self, key: str, holder: str | None = None) -> Payload | None:  # noqa: ARG002
+    async def alookup(self, key: str, holder: str | None = None) -> Payload | None:
         """`lookup` for async code."""
         return await adrive(self._lookup_steps(key))
 
@@ -335,7 +343,7 @@ class ResultStore(StoreLocks):
         """The record under a key, expired or not; waits while somebody else holds the lock on it.
 
         Raises:
-            PathNotFound: there is none (a ValueError, too).
+            PathNotFoundError: there is none (a ValueError, too).
             SerializationError: it is not a record, or cut.
         """
         self._wait_for_others(key, holder)
@@ -472,4 +480,4 @@ class ResultStore(StoreLocks):
         return f"ResultStore(storage={self.storage!r}, serializer={self.serializer!r})"
 
 
-__all__ = ["INLINE_BYTES", "MOST_AUTOMATIC_BYTES", "PathNotFound", "ResultStore", "settle"]
+__all__ = ["INLINE_BYTES", "MOST_AUTOMATIC_BYTES", "PathNotFoundError", "ResultStore", "settle"]

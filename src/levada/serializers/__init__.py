@@ -29,8 +29,8 @@ from levada.serializers.base import (
     resolve_serializer,
 )
 from levada.serializers.culprit import find_culprit
-from levada.serializers.structured import JSONSerializer, json_object_decoder, json_object_encoder
 from levada.serializers.exact import MsgpackSerializer
+from levada.serializers.structured import JSONSerializer, json_object_decoder, json_object_encoder
 from levada.serializers.tables import ArrowSerializer, ParquetSerializer
 
 __all__ = [

@@ -200,6 +200,11 @@ _READERS: dict[int, Any] = {
 }
 
 
+def decode(data: bytes | memoryview) -> Any:
+    """Read what `encode` or `MsgpackSerializer` wrote."""
+    return _decode(data)
+
+
 def _read_extension(code: int, data: memoryview) -> Any:
     reader = _READERS.get(code)
     if reader is None:
@@ -207,8 +212,7 @@ def _read_extension(code: int, data: memoryview) -> Any:
     return reader(data)
 
 
-decode = msgspec.msgpack.Decoder(ext_hook=_read_extension).decode
-"""Reads what `encode` or `MsgpackSerializer` wrote."""
+_decode = msgspec.msgpack.Decoder(ext_hook=_read_extension).decode
 
 
 class MsgpackSerializer(Serializer[Any]):

@@ -13,10 +13,10 @@ _KIND = b"levada.kind"
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow  # lazy: an optional library, and a heavy one
+        import pyarrow as pa  # lazy: an optional library, and a heavy one
     except ImportError as error:
         raise SerializationError("Tables need pyarrow: pip install pyarrow") from error
-    return pyarrow
+    return pa
 
 
 def _to_arrow(value: Any, serializer: str) -> Any:
@@ -61,9 +61,9 @@ def _from_arrow(table: Any) -> Any:
     if kind == b"pandas":
         return table.to_pandas()
     if kind == b"polars":
-        import polars  # lazy: an optional library
+        import polars as pl  # lazy: an optional library
 
-        return polars.from_arrow(table)
+        return pl.from_arrow(table)
     return table
 
 

@@ -1,8 +1,8 @@
 """Groups of work that hold together: all of it commits, or what was done is undone.
 
-A *transaction* is open while a block of code, or the attempt of a task, runs. Work *stages* what it made, with hooks that
-undo it. When the outermost block ends well the tree commits: hooks first, then the staged results are written. When
-anything in the tree fails, every staged part of it is rolled back, newest first.
+A *transaction* is open while a block of code, or the attempt of a task, runs. Work *stages* what it made, with hooks
+that undo it. When the outermost block ends well the tree commits: hooks first, then the staged results are written.
+When anything in the tree fails, every staged part of it is rolled back, newest first.
 
 For authors::
 

@@ -130,7 +130,7 @@ def transaction(
         write_on_commit=write_on_commit,
         logger=logger,
     )
-    assert isinstance(made, Transaction)  # noqa: S101 - begin() was not asked for the other colour
+    assert isinstance(made, Transaction)
     drive(made.enter())
     token = activate(made)
     try:
@@ -165,7 +165,7 @@ async def atransaction(
         write_on_commit=write_on_commit,
         logger=logger,
     )
-    assert isinstance(made, AsyncTransaction)  # noqa: S101 - begin() was asked for this colour
+    assert isinstance(made, AsyncTransaction)
     await adrive(made.enter())
     token = activate(made)
     try:

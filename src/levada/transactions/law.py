@@ -94,11 +94,12 @@ class BaseTransaction:
         if key is not None and not isinstance(key, str):
             raise TypeError(f"The key of a transaction is a string, not {key!r}")
         self.key = key
-        self.store = store if store is not None or parent is None else parent.store
-        self.commit_mode = commit_mode or _inherited_mode(parent)
-        self.isolation_level = isolation_level or (
-            parent.isolation_level if parent is not None else IsolationLevel.READ_COMMITTED
-        )
+        self.store: ResultStore | None = store
+        self.commit_mode: CommitMode = commit_mode or _inherited_mode(parent)
+        self.isolation_level: IsolationLevel = isolation_level or IsolationLevel.READ_COMMITTED
+        if parent is not None:
+            self.store = store or parent.store
+            self.isolation_level = isolation_level or parent.isolation_level
         self.overwrite = overwrite
         self.write_on_commit = write_on_commit
         self.logger = logger
@@ -112,11 +113,11 @@ class BaseTransaction:
         self.on_rollback_hooks: list[Hook] = []
         self.on_commit_hooks: list[Hook] = []
         self._holder = holder
-        self._locked = False
-        self._left = False
-        self._closing: TransactionState | None = None
+        self.locked = False
+        self.left = False
+        self.closing: TransactionState | None = None
         self._staged: Any = NotSet
-        self._values: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
         if self.isolation_level is IsolationLevel.SERIALIZABLE and self.key is not None:
             self._require_locks()
 
@@ -148,8 +149,8 @@ class BaseTransaction:
         return self._staged.result if isinstance(self._staged, ResultRecord) else self._staged
 
     def set(self, name: str, value: Any) -> None:
-        """Remember a value for hooks and inner transactions, in this process and for as long as the transaction lives."""
-        self._values[name] = value
+        """Remember a value for hooks and inner transactions, in this process, while the transaction lives."""
+        self.values[name] = value
 
     def get(self, name: str, default: Any = NotSet) -> Any:
         """A copy of a remembered value: this transaction's, or that of the nearest outer one that has it.
@@ -159,10 +160,10 @@ class BaseTransaction:
         """
         here: BaseTransaction | None = self
         while here is not None:
-            if name in here._values:
+            if name in here.values:
                 from copy import deepcopy  # lazy: few transactions remember anything
 
-                return deepcopy(here._values[name])
+                return deepcopy(here.values[name])
             here = here.parent
         if default is NotSet:
             raise ValueError(f"Could not retrieve value for unknown key: {name}")
@@ -196,10 +197,10 @@ class BaseTransaction:
 
     @property
     def holder(self) -> str:
-        """Who it is to the locks: its own, or that of an outer transaction on the same key, which has the lock already."""
+        """Who it is to the locks: itself, or an outer transaction that has the lock on the same key already."""
         if self._holder is None:
             outer = self.parent
-            while outer is not None and not (outer.key == self.key and outer._locked):
+            while outer is not None and not (outer.key == self.key and outer.locked):
                 outer = outer.parent
             self._holder = outer.holder if outer is not None else _new_holder()
         return self._holder
@@ -220,7 +221,7 @@ class BaseTransaction:
         self.state = TransactionState.ACTIVE
         if self.key is None:
             return
-        store = self._store()
+        store = self.its_store()
         if self.needs_lock():
             yield from self._take_lock(store)
         try:
@@ -230,12 +231,12 @@ class BaseTransaction:
         except GeneratorExit:
             raise
         except BaseException:
-            yield from self._give_lock_back()
+            yield from self.give_lock_back()
             raise
         if self.found is not None:
             self.payload = self.found
             self.state = TransactionState.COMMITTED
-            yield from self._give_lock_back()
+            yield from self.give_lock_back()
 
     def leave(self, error: BaseException | None = None) -> Steps[None]:
         """End its block: commit, roll back, or leave that to the parent, as its mode and the error say.
@@ -245,14 +246,14 @@ class BaseTransaction:
                 given, errors of rollback hooks are noted on it instead.
         """
         with _family:
-            self._left = True
+            self.left = True
             parent = self.parent
-            fate = None if parent is None else parent._closing or parent.state
+            fate = None if parent is None else parent.closing or parent.state
         if self.state in _ENDED:
             # Work that joined after the end of this transaction shares its fate.
             if self.state is TransactionState.ROLLED_BACK:
                 failures = _Failures(error)
-                yield from self._roll_back_children(failures)
+                yield from self.roll_back_children(failures)
                 failures.tell()
         elif error is not None:
             yield from self.undo(error)
@@ -264,32 +265,32 @@ class BaseTransaction:
             yield from self.apply()
 
     def apply(self) -> Steps[bool]:
-        """Commit it and all it was given: commit hooks, inner ones first, then the results. False if it has ended already.
+        """Commit it and all it was given: commit hooks, inner ones first, then results. False if it has ended already.
 
         Raises:
             Exception: what a commit hook or the writing raised, after the whole tree was rolled back.
         """
-        if not self._start_closing(TransactionState.COMMITTED):
+        if not self.claim(TransactionState.COMMITTED):
             return False
-        tree = self._collect()
+        tree = self.collect()
         try:
             for member in tree:
                 for hook in member.on_commit_hooks:
-                    yield from member._run_hook(hook, "commit")
+                    yield from member.run_hook(hook, "commit")
             for member in tree:
-                yield from member._write()
+                yield from member.write()
         except GeneratorExit:
             raise
         except BaseException as error:
             yield from self._take_back(tree)
             for member in tree:
-                member._closing = None
+                member.closing = None
             yield from self.undo(error)
             raise
         for member in tree:
-            member._end(TransactionState.COMMITTED)
+            member.end(TransactionState.COMMITTED)
         for member in tree:
-            yield from member._give_lock_back()
+            yield from member.give_lock_back()
         return True
 
     def undo(self, error: BaseException | None = None) -> Steps[bool]:
@@ -303,61 +304,64 @@ class BaseTransaction:
         """
         failures = _Failures(error)
         here: BaseTransaction | None = self
-        while here is not None and here._start_closing(TransactionState.ROLLED_BACK):
-            yield from here._roll_back(failures)
+        while here is not None and here.claim(TransactionState.ROLLED_BACK):
+            yield from here.roll_back_alone(failures)
             here = here.parent
         failures.tell()
         return here is not self
 
     # The parts
 
-    def _collect(self) -> list[BaseTransaction]:
+    def collect(self) -> list[BaseTransaction]:
         """Those who commit now: children before parents, in the order in which they joined.
 
         A child whose block is still open (work in another thread that nobody waited for) is let go: it commits by
         itself when it ends.
         """
-        ready = [child for child in list(self.children) if child._join(TransactionState.COMMITTED)]
-        return [*(member for child in ready for member in child._collect()), self]
+        ready = [child for child in list(self.children) if child.join(TransactionState.COMMITTED)]
+        return [*(member for child in ready for member in child.collect()), self]
 
-    def _start_closing(self, end: TransactionState) -> bool:
+    def claim(self, end: TransactionState) -> bool:
         """Claim the right to end it; False when it has ended, or somebody else is about it."""
         with _family:
-            if self.state in _ENDED or self._closing is not None:
+            if self.state in _ENDED or self.closing is not None:
                 return False
-            self._closing = end
+            self.closing = end
             return True
 
-    def _join(self, end: TransactionState) -> bool:
-        """`_start_closing` by the parent, which must leave alone what is still at work."""
+    def join(self, end: TransactionState) -> bool:
+        """`claim` by the parent, which must leave alone what is still at work."""
         with _family:
-            if not self._left or self.state in _ENDED or self._closing is not None:
+            if not self.left or self.state in _ENDED or self.closing is not None:
                 return False
-            self._closing = end
+            self.closing = end
             return True
 
-    def _roll_back(self, failures: _Failures) -> Steps[None]:
+    def roll_back_alone(self, failures: _Failures) -> Steps[None]:
+        """Run its own rollback hooks, when it staged anything, and its children's; the parent is left alone."""
         if self.state is TransactionState.STAGED:
             for hook in reversed(self.on_rollback_hooks):
                 try:
-                    yield from self._run_hook(hook, "rollback")
+                    yield from self.run_hook(hook, "rollback")
                 except GeneratorExit:
                     raise
                 except BaseException as failure:  # noqa: BLE001 - told when all hooks have run
                     failures.add(self, hook, failure)
-        yield from self._roll_back_children(failures)
-        self._end(TransactionState.ROLLED_BACK)
-        yield from self._give_lock_back()
+        yield from self.roll_back_children(failures)
+        self.end(TransactionState.ROLLED_BACK)
+        yield from self.give_lock_back()
 
-    def _roll_back_children(self, failures: _Failures) -> Steps[None]:
+    def roll_back_children(self, failures: _Failures) -> Steps[None]:
+        """Roll back what was handed to it, newest first."""
         for child in reversed(list(self.children)):
-            if child._join(TransactionState.ROLLED_BACK):
-                yield from child._roll_back(failures)
+            if child.join(TransactionState.ROLLED_BACK):
+                yield from child.roll_back_alone(failures)
 
-    def _write(self) -> Steps[None]:
+    def write(self) -> Steps[None]:
+        """Write the staged result, if it has a key to be written under."""
         if self.key is None or not self.write_on_commit or self._staged is NotSet:
             return
-        store = self._store()
+        store = self.its_store()
         if isinstance(self._staged, ResultRecord):
             write = store.awrite_record if self.asynchronous else store.write_record
             self.payload = yield Call(write, self._staged, self.holder, quick=True)
@@ -371,47 +375,51 @@ class BaseTransaction:
         for member in tree:
             if member.payload is not None and member.key is not None:
                 member.payload = None
-                forget = member._store().aforget if member.asynchronous else member._store().forget
+                forget = member.its_store().aforget if member.asynchronous else member.its_store().forget
                 try:
                     yield Call(forget, member.key, quick=True)
                 except Exception as failure:  # noqa: BLE001 - the error that led here matters more
-                    member._log("warning", "Result %s could not be removed: %s", member.key, failure)
+                    member.log("warning", "Result %s could not be removed: %s", member.key, failure)
 
-    def _run_hook(self, hook: Hook, kind: str) -> Steps[None]:
+    def run_hook(self, hook: Hook, kind: str) -> Steps[None]:
+        """Run one hook, and log that."""
         name = _name_of(hook)
-        self._log("info", "Running %s hook %r", kind, name)
+        self.log("info", "Running %s hook %r", kind, name)
         try:
             yield Call(hook, self, quick=True)
         except Exception:
-            self._log("error", "An error was encountered while running %s hook %r", kind, name, exc_info=True)
+            self.log("error", "An error was encountered while running %s hook %r", kind, name, exc_info=True)
             raise
-        self._log("info", "%s hook %r finished running successfully", kind.capitalize(), name)
+        self.log("info", "%s hook %r finished running successfully", kind.capitalize(), name)
 
-    def _end(self, state: TransactionState) -> None:
+    def end(self, state: TransactionState) -> None:
+        """Enter a final state, and tell who listens."""
         self.state = state
-        self._closing = None
+        self.closing = None
         if self.on_end is not None:
             self.on_end(self)
 
     def _take_lock(self, store: ResultStore) -> Steps[None]:
         acquire = store.aacquire_lock if self.asynchronous else store.acquire_lock
         outer = self.parent
-        while outer is not None and not (outer.key == self.key and outer._locked):
+        while outer is not None and not (outer.key == self.key and outer.locked):
             outer = outer.parent
         if outer is not None:
             return  # an outer transaction has it, and gives it back
         yield Call(acquire, self.key, self.holder, quick=True)
-        self._locked = True
+        self.locked = True
 
-    def _give_lock_back(self) -> Steps[None]:
-        if self._locked:
-            self._locked = False
+    def give_lock_back(self) -> Steps[None]:
+        """Release the lock, if this transaction took it."""
+        if self.locked:
+            self.locked = False
             try:
-                yield Call(self._store().release_lock, self.key, self.holder, quick=True)
+                yield Call(self.its_store().release_lock, self.key, self.holder, quick=True)
             except ValueError as lost:  # it expired while the work went on
-                self._log("warning", "The lock on %s was lost before it was released: %s", self.key, lost)
+                self.log("warning", "The lock on %s was lost before it was released: %s", self.key, lost)
 
-    def _store(self) -> ResultStore:
+    def its_store(self) -> ResultStore:
+        """The store it was given, or the current run's."""
         if self.store is None:
             from levada.results.current import get_result_store  # lazy: most transactions are given their store
 
@@ -419,13 +427,14 @@ class BaseTransaction:
         return self.store
 
     def _require_locks(self) -> None:
-        if not self._store().supports_isolation_level(self.isolation_level):
+        if not self.its_store().supports_isolation_level(self.isolation_level):
             raise ConfigurationError(
                 f"Isolation level {self.isolation_level} is not supported by provided configuration. Please ensure "
                 "you've provided a lock file directory or lock manager when using the SERIALIZABLE isolation level."
             )
 
-    def _log(self, level: str, message: str, *args: object, **options: Any) -> None:
+    def log(self, level: str, message: str, *args: object, **options: Any) -> None:
+        """Log a line with the logger it was given."""
         if self.logger is None:
             from logging import getLogger  # lazy: few transactions have anything to say
 
