@@ -35,6 +35,11 @@ class PrefectServer:
         """Where its API answers."""
         return f"http://127.0.0.1:{self.port}/api"
 
+    def variables(self) -> dict[str, str]:
+        """What a client must know of it: the API, and for our own curiosity the database."""
+        home = self._home.name if self._home else ""
+        return {"PREFECT_API_URL": self.url, "BENCH_DATABASE": f"{home}/prefect.db"}
+
     def start(self) -> None:
         """Start it and wait until it answers; raises `UnavailableError` when it does not."""
         if self._process:

@@ -57,7 +57,7 @@ class System:
         """The environment variables for one sample whose files may lie in `home`."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         homes = {"LEVADA_HOME": str(home), "PREFECT_HOME": str(home), "BENCH_HOME": str(home)}
-        server = {"PREFECT_API_URL": self.server.url} if self.server else {}
+        server = self.server.variables() if self.server else {}
         timing = {"PYTHONPATH": str(Path(__file__).parent / "workloads" / "timing")}
         return {**inherited, **QUIET, **homes, **self.settings, **server, **timing}
 
