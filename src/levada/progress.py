@@ -16,7 +16,7 @@ from levada.engine import observers
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from levada.core.settings import Settings
     from levada.core.states import State
@@ -115,16 +115,16 @@ class Bars:
             self._thread = None
 
     def _draw(self, progress: Progress) -> None:
-        lines: dict[str, int] = {}
+        lines: dict[str, TaskID] = {}
         while True:
             open_now = self._worth_showing()
             for name, (total, done, failed) in open_now.items():
                 if name not in lines:
-                    lines[name] = int(progress.add_task(name, total=total, failed=""))
+                    lines[name] = progress.add_task(name, total=total, failed="")
                 trouble = f"[red]{failed} failed[/red]" if failed else ""
-                progress.update(_task(lines[name]), total=total, completed=done, failed=trouble)
+                progress.update(lines[name], total=total, completed=done, failed=trouble)
             for name in lines.keys() - open_now.keys():
-                progress.remove_task(_task(lines.pop(name)))
+                progress.remove_task(lines.pop(name))
             if not open_now or self._stopped.wait(REDRAW_SECONDS):
                 return
 
@@ -159,3 +159,19 @@ def _drawing(console: Console | None) -> Progress:
         transient=True,
         refresh_per_second=1 / REDRAW_SECONDS,
     )
+
+
+_bars: Bars | None = None
+
+
+def show(settings: Settings) -> None:
+    """Let bars watch the work of this process, if there is a terminal to draw on and nobody switched them off."""
+    global _bars  # noqa: PLW0603 - one terminal, one set of bars
+    wanted = settings.cli.progress and sys.stdout.isatty() and sys.stderr.isatty()
+    if wanted and _bars is None:
+        _bars = Bars()
+        observers.add(_bars)
+        atexit.register(_bars.stop)
+    elif not wanted and _bars is not None:
+        observers.remove(_bars)
+        _bars = None
