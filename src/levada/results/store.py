@@ -6,10 +6,10 @@ The engine uses four verbs, which never hide a lock:
 `keep(value)`                        record a value nobody asked to persist; gives a payload, never an error
 `persist(key, value)`                write a value under a key; `prepare` and `write_record` are its halves
 `lookup(key)`                        the payload under a key when it is there and not expired; reads no large value
-`load(payload)`                      the value
+`lookup(key)`                        the payload under a key when there is one, not expired; reads no large value
 ===================================  ============================================================================
 
-`lookup(key)`                        the payload under a key when there is one, not expired; reads no large value
+Those that touch storage have a twin for async code (`apersist`, `alookup`, …), from the same text: see `steps`.
 Authors have `read`, `write`, `exists` and the locks besides, under the names they know.
 """
 
