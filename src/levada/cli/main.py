@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 import click
 
+from levada.version import __version__
+
 NOUNS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run a flow from a file."),
     "flow-run": ("flow_run", "Look at flow runs; resume, fork, cancel, delete and watch them."),
@@ -78,9 +80,7 @@ class Nouns(Suggesting):
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version  # lazy: only --version asks
-
-        click.echo(version("levada"))
+        click.echo(__version__)
         ctx.exit()
 
 

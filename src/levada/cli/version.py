@@ -9,17 +9,16 @@ import click
 
 from levada.cli.output import output_option, print_details, print_json
 from levada.settings import get_current_settings
+from levada.version import __version__
 
 
 @click.command("version")
 @output_option
 def command(output: str) -> None:
     """Print versions and places."""
-    from importlib.metadata import version  # lazy: 20 ms that no other command needs
-
     settings = get_current_settings()
     facts = {
-        "version": version("levada"),
+        "version": __version__,
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
         "home": str(settings.home),
