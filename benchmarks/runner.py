@@ -166,7 +166,9 @@ def read_sample(facts: str, output: str) -> Sample:
     wall, cpu, kilobytes, code = facts.split()
     if code != "0":
         said = [line for line in output.splitlines() if line.strip()]
-        raise SampleError(f"exit code {code}: {said[-1][:300] if said else 'no output'}")
+        # The words may end in a page of the documentation, which knows nothing of this machine's folders.
+        last = said[-1].replace(f"{SCRIPTS.parent.parent}/", "")[:300] if said else "no output"
+        raise SampleError(f"exit code {code}: {last}")
     reported = [line[6:] for line in output.splitlines() if line.startswith("BENCH ")]
     return Sample(float(wall), float(cpu), float(kilobytes) * 1024, json.loads(reported[-1]) if reported else {})
 
