@@ -20,9 +20,9 @@ from levada.core.errors import ObjectNotFound
 from levada.core.ids import as_bytes, as_uuid
 from levada.core.naming import check_artifact_key
 from levada.core.states import datetime_of
-from levada.engine import session
 from levada.engine.context import flow_var, task_var
 from levada.orchestration import get_client
+from levada.session import current
 from levada.wire.objects import ArtifactView
 from levada.wire.records import ArtifactWritten
 
@@ -404,7 +404,7 @@ _REMEMBERED = 1000
 def _record(
     kind: str, key: str | None, data: Any, description: str | None, artifact: bytes | None = None
 ) -> ArtifactView:
-    here = session.current()
+    here = current()
     identity = artifact if artifact is not None else here.new_id()
     flow_context, task_context = flow_var.get(), task_var.get()
     task = task_context.task_id if task_context is not None else None

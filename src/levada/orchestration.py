@@ -6,7 +6,7 @@ from typing import Any, Literal, overload
 
 from levada.client import LevadaClient as LevadaClient
 from levada.client import SyncLevadaClient as SyncLevadaClient
-from levada.engine import session
+from levada.session import current
 
 __all__ = ["LevadaClient", "SyncLevadaClient", "get_client"]
 
@@ -27,5 +27,5 @@ def get_client(httpx_settings: Any = None, sync_client: bool = False) -> LevadaC
         sync_client: whether verbs are called plainly; they are awaited otherwise.
     """
     del httpx_settings
-    here = session.current()
+    here = current()
     return (SyncLevadaClient if sync_client else LevadaClient)(here.home, here.results.load)

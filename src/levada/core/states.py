@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -86,13 +86,14 @@ class StateDetails(Struct, omit_defaults=True):
     """Why the run went into this state, for people: a retry decision, an upstream that failed, a lost lease."""
 
 
-@runtime_checkable
-class ResultHandle(Protocol):
-    """A result that is kept somewhere and read when it is asked for."""
+class ResultHandle:
+    """A result that is kept somewhere and read when it is asked for; a base class, because it is asked for often."""
+
+    __slots__ = ()
 
     def get(self) -> Any:
         """Read the value."""
-        ...
+        raise NotImplementedError
 
 
 class State:

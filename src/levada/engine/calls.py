@@ -242,7 +242,7 @@ def identify(call: TaskCall, scope: bytes) -> None:
 def _place(call: TaskCall, graph: RunGraph, occurrence: int) -> None:
     """Give the call its occurrence, its task run and its name."""
     call.occurrence = occurrence
-    known = graph.recall.find(call.identity, occurrence) if graph.recall else None
+    known = graph.recall.find(call.identity, occurrence, call.task.code) if graph.recall else None
     call.known = known
     if known is not None and not graph.recall.forked:
         call.task_id = known.task

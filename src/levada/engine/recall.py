@@ -46,6 +46,8 @@ class Recall:
     def __init__(self, calls: Iterable[RecordedCall] = (), redo: frozenset[bytes] = frozenset(), forked: bool = False):
         self.forked = forked
         self.reused = 0
+        self.changed: set[str] = set()
+        """Names of calls that records answered although the function's code has changed since."""
         self._known: dict[tuple[bytes, int], Known] = {}
         self._unclear: dict[bytes, str] = {}
         self.unmatched: dict[tuple[bytes, int], Known] = {}
@@ -71,8 +73,13 @@ class Recall:
     def __bool__(self) -> bool:
         return bool(self._known)
 
-    def find(self, identity: bytes, occurrence: int) -> Known | None:
+    def find(self, identity: bytes, occurrence: int, code: str | None = None) -> Known | None:
         """The recorded call that this one is, if there is one.
+
+        Args:
+            identity: of the call.
+            occurrence: of the call.
+            code: digest of the function's code now; a match whose code was another is noted in `changed`.
 
         Raises:
             AmbiguousCallError: several recorded calls could be it, because some of their inputs have no content that
@@ -88,6 +95,8 @@ class Recall:
                 "@task(call_key=...) or with_options(call_key=...), or start over with a new run."
             )
         self.unmatched.pop((identity, occurrence), None)
+        if known.payload is not None and known.code is not None and code is not None and known.code != code:
+            self.changed.add(known.name)
         return known
 
     def note(self, identity: bytes, occurrence: int, task: bytes, n: int, payload: Payload | None, name: str) -> None:

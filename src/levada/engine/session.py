@@ -7,6 +7,7 @@ reads no global but this one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def current() -> Session:
     global _current  # noqa: PLW0603 - the one global, see the module's docstring
     if _current is None:
         if _factory is None:
-            raise RuntimeError("No session can be built: import levada.session first.")
+            # The composition root stands above the engine; it is named here, not imported, and sets the factory.
+            import_module("levada.session")
+        assert _factory is not None
         _current = _factory()
     return _current
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Generator
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from levada.core.errors import LevadaError
 from levada.core.retries import decide
 from levada.core.states import State, StateType, datetime_of
 from levada.engine import observers
-from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, WaitFor
+from levada.engine.commands import Call, Command, Invoke, Iterate, Sleep, WaitFor
 from levada.engine.context import TaskRunContext, task_var
 from levada.engine.hooks import run_hooks
 from levada.engine.inputs import NotReady, check_wait_for, resolve, result_for_input, upstream_error
@@ -26,6 +25,7 @@ from levada.wire.records import Payload, TaskChanged, TaskReused
 
 if TYPE_CHECKING:
     from levada.engine.calls import TaskCall
+    from levada.engine.session import Limits
 
 Steps = Generator[Command, Any, State]
 _COMPLETED = StateType.COMPLETED
@@ -155,6 +155,29 @@ def _context(call: TaskCall) -> TaskRunContext:
     return ctx
 
 
+class _Acquire:
+    """Wait for a slot of each limit.
+
+    Async runs wait on their loop: waiters in its threads would leave none for the holders, and a cancelled one would
+    go on waiting.
+    """
+
+    __slots__ = ("call", "limits", "names")
+
+    def __init__(self, limits: Limits, names: list[str], call: TaskCall) -> None:
+        self.limits = limits
+        self.names = names
+        self.call = call
+
+    def run(self) -> Any:
+        call = self.call
+        return self.limits.acquire(self.names, 1, strict=False, timeout=None, run=call.run, task=call.task_id)
+
+    async def arun(self) -> Any:
+        call = self.call
+        return await self.limits.aacquire(self.names, 1, strict=False, timeout=None, run=call.run, task=call.task_id)
+
+
 def _slots(call: TaskCall) -> Generator[Command, Any, Any]:
     """Hold a slot of every concurrency limit that one of the call's tags has, over all attempts."""
     names = [f"tag:{tag}" for tag in sorted(call.tags)]
@@ -164,7 +187,7 @@ def _slots(call: TaskCall) -> Generator[Command, Any, Any]:
     if not call.opened:
         call.open(call.session.clock.now_us(), started=False)
     try:
-        return (yield Do(partial(limits.acquire, names, 1, strict=False, timeout=None, run=call.run, task=call.task_id)))
+        return (yield _Acquire(limits, names, call))
     except BaseException as error:
         now = call.session.clock.now_us()
         call.record(now, state_of_end(error))

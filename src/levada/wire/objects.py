@@ -13,7 +13,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, field
 
-from levada.core.states import State, StateDetails, StateType, us_of
+from levada.core.states import ResultHandle, State, StateDetails, StateType, us_of
 from levada.wire.records import Payload
 
 
@@ -42,7 +42,7 @@ class StateView(Struct, omit_defaults=True):
         return State(self.type, self.name, self.message, data, us_of(self.timestamp), StateDetails(**known))
 
 
-class StoredResult:
+class StoredResult(ResultHandle):
     """A result that is read from its payload when it is asked for."""
 
     __slots__ = ("_decode", "payload")
