@@ -51,12 +51,13 @@ class Keeper:
         self._due: dict[Holding, float] = {}
         self._unreleased: dict[bytes, float] = {}
         self._thread: threading.Thread | None = None
+        self._looks_at = 0.0
 
     def keep(self, holding: Holding) -> None:
         """Renew a holding until it is let go."""
         with self._changed:
-            self._due[holding] = self._monotonic() + holding.lease_seconds / 3
-            self._wake()
+            due = self._due[holding] = self._monotonic() + holding.lease_seconds / 3
+            self._wake(due)
 
     def let_go(self, holding: Holding) -> None:
         """Renew a holding no more."""
@@ -66,28 +67,28 @@ class Keeper:
     def release_later(self, lease: bytes) -> None:
         """Release a lease whose release failed just now."""
         with self._changed:
-            self._unreleased[lease] = self._monotonic() + RETRY_SECONDS
-            self._wake()
+            due = self._unreleased[lease] = self._monotonic() + RETRY_SECONDS
+            self._wake(due)
 
-    def _wake(self) -> None:
+    def _wake(self, due: float) -> None:
+        """See to it that the thread looks at `due`; it is not disturbed when it looks earlier by itself."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="levada-lease-keeper", daemon=True)
             self._thread.start()
-        else:
+        elif due < self._looks_at:
             self._changed.notify_all()
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._due and not self._unreleased:
-                    self._changed.wait(LINGER_SECONDS)
-                if not self._due and not self._unreleased:
-                    self._thread = None
-                    return
                 now = self._monotonic()
-                soonest = min([*self._due.values(), *self._unreleased.values()])
-                if soonest > now:
-                    self._changed.wait(soonest - now)
+                soonest = min([*self._due.values(), *self._unreleased.values()], default=None)
+                if soonest is None or soonest > now:
+                    self._looks_at = now + LINGER_SECONDS if soonest is None else soonest
+                    stirred = self._changed.wait(self._looks_at - now)
+                    if soonest is None and not stirred and not self._due and not self._unreleased:
+                        self._thread = None
+                        return
                     continue
             self.work_off()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from levada.core.errors import ConcurrencySlotAcquisitionError
-from levada.engine import session
 from levada.engine.context import flow_var, task_var
+from levada.session import current
 
 if TYPE_CHECKING:
     from levada.client.limits import Holding, Slots
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def slots_here() -> Slots:
     """The slots of this process."""
-    return cast("Slots", session.current().limits())
+    return cast("Slots", current().limits())
 
 
 def names_of(names: str | list[str]) -> list[str]:
@@ -34,7 +34,7 @@ def is_strict(given: bool | None) -> bool:
     """Whether a missing limit is an error here: as given, or by the setting `concurrency.strict`."""
     if given is not None:
         return given
-    return bool(session.current().settings.concurrency.strict)
+    return bool(current().settings.concurrency.strict)
 
 
 def lease_seconds(given: float | None) -> float:
@@ -43,7 +43,7 @@ def lease_seconds(given: float | None) -> float:
     Raises:
         ValueError: less than a second; a busy machine could not renew it in time.
     """
-    seconds = float(given if given is not None else session.current().settings.concurrency.lease_seconds)
+    seconds = float(given if given is not None else current().settings.concurrency.lease_seconds)
     if not seconds >= 1:
         raise ValueError(f"A lease must last a second or more, got {seconds:g}.")
     return seconds
