@@ -271,7 +271,7 @@ def writers(home: Path) -> list[WriterDirectory]:
     for root in trusted_roots(home):
         try:
             names.update(name for name in os.listdir(root) if _is_writer(name))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue  # nothing was ever written there
     return [WriterDirectory(home, bytes.fromhex(name)) for name in sorted(names)]
 

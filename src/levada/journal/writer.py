@@ -244,11 +244,15 @@ class JournalWriter:
             raise JournalError("The journal is closed.")
         if self._pid != os.getpid():
             raise JournalError(f"This journal belongs to process {self._pid}; a forked process needs one of its own.")
-        self._steady = False
         self._waiting.append(_Waiting(record, payload))
-        if self._busy:
-            return  # a signal handler appends while its thread is in the loop below, which will write this record too
+        # A signal handler that appends while its thread is in `_write_waiting` leaves its record there and returns.
+        while self._waiting and not self._busy:
+            self._write_waiting()
+        self._announce()
+
+    def _write_waiting(self) -> None:
         self._busy = True
+        self._steady = False
         try:
             while self._waiting:
                 first = self._waiting[0]
@@ -260,7 +264,6 @@ class JournalWriter:
             self._steady = self._place == 0
         finally:
             self._busy = False
-        self._announce()
 
     def _append_somewhere(self, waiting: _Waiting) -> None:
         while True:
@@ -410,6 +413,8 @@ class JournalWriter:
 
     def _write_out(self) -> None:
         """A last attempt to write what is held in memory."""
+        while self._waiting and not self._busy:
+            self._write_waiting()
         self._settle()
         self._retry_at.clear()
         while self._backlog:
