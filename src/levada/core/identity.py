@@ -12,6 +12,7 @@ process; a list and a tuple, 1 and 1.0 and True, a dict and a dataclass all diff
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
@@ -56,7 +57,7 @@ def digest_inputs(parameters: dict[str, Any]) -> InputDigest:
             return InputDigest(_encode(parameters), opaque=False)
         except (OverflowError, UnicodeEncodeError):
             pass  # an integer beyond 64 bits or a lone surrogate: the long way knows how
-    feeder = _Feeder()
+    feeder = Feeder()
     for name, value in parameters.items():
         feeder.text(name)
         feeder.feed(value, 0)
@@ -84,8 +85,14 @@ def mapped_scope(identity_of_first: bytes, occurrence: int) -> bytes:
     return blake2b(b"map%b%d" % (identity_of_first, occurrence), digest_size=16).digest()
 
 
-class _Feeder:
-    """Turns values into tagged, length-prefixed bytes."""
+class Feeder:
+    """Turns values into tagged, length-prefixed bytes.
+
+    Attributes:
+        parts: the bytes so far.
+        opaque: whether some value had no content that could be digested, and stands only by its type.
+        active: ids of the containers that are being fed, so that one that holds itself ends.
+    """
 
     __slots__ = ("active", "opaque", "parts")
 
@@ -95,11 +102,13 @@ class _Feeder:
         self.opaque = False
 
     def text(self, value: str) -> None:
+        """Feed text."""
         raw = value.encode("utf-8", "surrogatepass")
         self.parts.append(b"s%d:" % len(raw))
         self.parts.append(raw)
 
     def plain(self, value: Any) -> None:
+        """Feed a value of one of the types that MessagePack keeps."""
         if type(value) is str:
             self.text(value)
         elif type(value) is int:
@@ -110,6 +119,7 @@ class _Feeder:
             self.parts.append(b"p" + _encode(value))
 
     def feed(self, value: Any, depth: int) -> None:
+        """Feed any value."""
         kind = type(value)
         if kind in _PLAIN:
             self.plain(value)
@@ -118,7 +128,11 @@ class _Feeder:
         if isinstance(identity, bytes):
             self.parts.append(b"c" + identity)
             return
-        if depth > _MAX_DEPTH or id(value) in self.active:
+        if depth > _MAX_DEPTH:
+            self.opaque = True  # what lies deeper may differ
+            self.parts.append(b"~")
+            return
+        if id(value) in self.active:
             self.parts.append(b"~")
             return
         self.active.add(id(value))
@@ -132,6 +146,7 @@ class _Feeder:
             self.active.discard(id(value))
 
     def sequence(self, tag: bytes, values: Any, depth: int) -> None:
+        """Feed values whose order counts."""
         self.parts.append(b"%b%d[" % (tag, len(values)))
         if set(map(type, values)) <= {int, float, bool, type(None)}:
             try:
@@ -144,6 +159,7 @@ class _Feeder:
             self.feed(item, depth)
 
     def mapping(self, value: dict[Any, Any], depth: int) -> None:
+        """Feed a dictionary; the order of its keys does not count."""
         self.parts.append(b"d%d{" % len(value))
         if all(type(key) is str for key in value):
             for key in sorted(value):
@@ -153,22 +169,25 @@ class _Feeder:
         self.parts.extend(sorted(self.aside(pair, depth) for pair in value.items()))
 
     def unordered(self, value: Any, depth: int) -> None:
+        """Feed a set."""
         self.parts.append(b"S%d(" % len(value))
         self.parts.extend(sorted(self.aside(item, depth) for item in value))
 
     def aside(self, value: Any, depth: int) -> bytes:
         """The digest of one element of an unordered collection."""
-        inner = _Feeder()
+        inner = type(self)()
         inner.active = self.active
         inner.feed(value, depth)
         self.opaque = self.opaque or inner.opaque
         return blake2b(b"".join(inner.parts), digest_size=16).digest()
 
     def named(self, tag: bytes, thing: Any) -> None:
+        """Feed a class or function by its name."""
         self.parts.append(tag)
-        self.text(f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', repr(type(thing)))}")
+        self.text(f"{home_of(thing)}.{getattr(thing, '__qualname__', repr(type(thing)))}")
 
     def other(self, value: Any, kind: type, depth: int) -> None:
+        """Feed a value of a type that has no handler."""
         if isinstance(value, type):
             self.named(b"T", value)
         elif isinstance(value, enum.Enum):
@@ -181,6 +200,7 @@ class _Feeder:
             self.reduced(value, depth)
 
     def function(self, value: Any, depth: int) -> None:
+        """Feed a function: by its name, or by its code when it has none of its own."""
         self.named(b"f", value)
         if "<" in value.__qualname__:
             self.parts.append(code_digest(value).encode())
@@ -193,7 +213,7 @@ class _Feeder:
     def reduced(self, value: Any, depth: int) -> None:
         """Any picklable object by what pickle would keep of it, without pickle's memo (which is not canonical)."""
         buffers = getattr(value, "__array_interface__", None)
-        if buffers is not None and hasattr(value, "tobytes") and getattr(value, "dtype", None) != object:
+        if buffers is not None and hasattr(value, "tobytes") and not getattr(value.dtype, "hasobject", True):
             self.text(f"{value.dtype!r}{value.shape!r}")
             self.parts.append(blake2b(value.tobytes(), digest_size=16).digest())
             return
@@ -213,7 +233,7 @@ class _Feeder:
                 self.sequence(b"I", list(part), depth)
 
 
-_Handler = Callable[[_Feeder, Any, int], None]
+_Handler = Callable[[Feeder, Any, int], None]
 
 _HANDLERS: dict[type, _Handler] = {
     list: lambda feeder, value, depth: feeder.sequence(b"l", value, depth),
@@ -222,6 +242,23 @@ _HANDLERS: dict[type, _Handler] = {
     set: lambda feeder, value, depth: feeder.unordered(value, depth),
     frozenset: lambda feeder, value, depth: feeder.unordered(value, depth),
 }
+
+
+def home_of(thing: Any) -> str:
+    """The name of the module that a class or function stands in; the file's name for the script that is run.
+
+    So `python flow.py`, `levada run flow.py` and the child processes of both call the same thing the same.
+    """
+    module = str(getattr(thing, "__module__", ""))
+    if is_script(module):
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return module if file is None else file.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    return module
+
+
+def is_script(module: str) -> bool:
+    """Whether this is the name of a module that was run as a script, and has another name in other processes."""
+    return module in {"__main__", "__mp_main__"} or module.startswith("__levada_script_")
 
 
 def code_digest(function: Any) -> str:
