@@ -212,6 +212,15 @@ class ControlPlane:
         """
         return delete_flow_run(self.store, run)
 
+    def delete_artifact(self, artifact: UUID | bytes | str) -> None:
+        """Delete one artifact, named as in `read_artifact`; an older one of its key becomes the latest again.
+
+        Raises:
+            ObjectNotFound: there is none.
+        """
+        with self.store.write() as transaction:
+            transaction.artifacts.delete(queries.artifact(transaction, artifact).id.bytes)
+
     def read_meta(self, key: str) -> Any:
         """A value saved under a name by `write_meta`; None when there is none."""
         with self.store.read() as transaction:

@@ -240,6 +240,10 @@ class ArtifactTable(Protocol):
         """Remove the rows of a flow run; an older artifact of the same key becomes the latest again."""
         ...
 
+    def delete(self, artifact: bytes) -> bool:
+        """Remove one row; an older artifact of the same key becomes the latest again."""
+        ...
+
 
 class FlowTable(Protocol):
     """Flows."""

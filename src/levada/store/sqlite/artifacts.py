@@ -50,7 +50,14 @@ class SqliteArtifacts:
 
     def delete_of_run(self, run: bytes) -> int:
         sql = "DELETE FROM artifacts INDEXED BY artifacts_by_run WHERE run = ? RETURNING key"
-        gone = self._connection.execute(sql, (run,)).fetchall()
+        return self._without(self._connection.execute(sql, (run,)).fetchall())
+
+    def delete(self, artifact: bytes) -> bool:
+        sql = "DELETE FROM artifacts WHERE id = ? RETURNING key"
+        return self._without(self._connection.execute(sql, (artifact,)).fetchall()) > 0
+
+    def _without(self, gone: list[tuple[str | None]]) -> int:
+        """Look for the latest of each key of which a row is gone; how many rows are."""
         for key in {row[0] for row in gone} - {None}:
             self._connection.execute("DELETE FROM artifact_collections WHERE key = ?", (key,))
             self._connection.execute(
