@@ -1,7 +1,6 @@
 """Recording a value nobody asked to persist: exact, fast, and never a reason for a run to fail.
 
-Builtin values become MessagePack, everything else pickle. Pickles that would name the main script go through
-cloudpickle, which writes its classes out: the process that reads them runs another main script.
+Builtin values become MessagePack, everything else pickle (see `pickles`).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from levada.core.errors import MissingResult, SerializationError
+from levada.results.pickles import pickled
 from levada.results.preview import preview, type_name
 from levada.serializers.exact import SCALARS, decode, encode, is_plain
 from levada.wire.records import Payload
@@ -53,28 +53,7 @@ def serialize(value: Any) -> tuple[str, bytes]:
             return "msgpack", encode(value)
         except (OverflowError, UnicodeEncodeError, RecursionError):
             pass  # as in `inline`
-    from pickle import dumps  # lazy: import of the face must not pay for pickle
-
-    try:
-        data = dumps(value, protocol=5)
-        if b"__main__" not in data:
-            return "pickle", data
-    except Exception:  # noqa: BLE001
-        pass  # cloudpickle takes more: lambdas, local classes, modules
-    return "pickle", _cloudpickle(value)
-
-
-def _cloudpickle(value: Any) -> bytes:
-    import cloudpickle  # lazy: only what pickle refuses needs it
-
-    try:
-        data = bytes(cloudpickle.dumps(value, protocol=5))
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise SerializationError(f"A {type_name(value)} cannot be pickled: {reason}") from error
-    if b"_file_reconstructor" in data:
-        raise SerializationError("An open file cannot be recorded: only a copy of its text could be read back.")
-    return data
+    return "pickle", pickled(value)
 
 
 def serialize_error(error: BaseException) -> tuple[str, bytes]:
