@@ -332,15 +332,14 @@ class Slots:
             return self.limits.pour(names, slots, strict=strict, now_us=clock.now_us())
 
         while True:
-            pause = SHORTEST_POLL
+            needed = pause = SHORTEST_POLL
             if self._lines.is_turn(place):
                 outcome = yield ask
                 if isinstance(outcome, Grant):
                     return
-                known = outcome.retry_after
-                pause = LONGEST_POLL if known is None else min(LONGEST_POUR, max(SHORTEST_POLL, known))
-            waited = clock.monotonic() - started
-            if timeout is not None and waited + pause > timeout:
+                needed = LONGEST_POLL if outcome.retry_after is None else outcome.retry_after
+                pause = min(LONGEST_POUR, max(SHORTEST_POLL, needed))
+            if timeout is not None and clock.monotonic() - started + needed > timeout:
                 shown = ", ".join(repr(name) for name in names)
                 raise AcquireConcurrencySlotTimeoutError(_too_late(shown, f"in {timeout:g} s"))
             yield pause
