@@ -1,6 +1,6 @@
 """Where the time of Levada's hot path goes: `python -m benchmarks profile`.
 
-The default is a sampler of our own: a timer interrupts the process every half millisecond of processor time, and the
+The default is a sampler of our own: a timer interrupts the process at every tick of its processor time, and the
 function that was running is noted. It adds next to nothing, so that its shares are true; `--exact` uses cProfile
 instead, which counts calls but makes many small calls look dearer than they are.
 """
@@ -19,13 +19,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-INTERVAL = 0.0005  # seconds of processor time between two looks
+INTERVAL = 0.0005  # seconds of processor time between two looks; the kernel's own tick is a lower bound
 WARM_UP = 200  # operations before the clock starts
-PACKAGE = "/levada/"
 SCRIPTS = Path(__file__).with_name("workloads")
+LEVADA = find_spec("levada")
+PACKAGE = str(Path(LEVADA.origin).parent.parent) if LEVADA and LEVADA.origin else "nowhere"
+CLOCK = str(SCRIPTS / "timing" / "stopwatch.py")
 
 # What to profile: a script of `workloads/levada/`, and the flow in it that does the work.
 ENTRIES = {
@@ -59,7 +62,7 @@ class Sampler:
         self.ticks += 1
         seen = set()
         first = True
-        while frame:
+        while frame and frame.f_code.co_filename != CLOCK:
             code = frame.f_code
             place = (code.co_filename, code.co_firstlineno, code.co_qualname)
             if first:
@@ -81,22 +84,25 @@ def main(arguments: list[str]) -> int:
         if options.exact:
             _exactly(lambda: work(options.count), options.lines)
         else:
-            _sampled(lambda: work(options.count), options)
+            _sampled(work, options)
     return 0
 
 
-def _sampled(work: Callable[[], object], options: argparse.Namespace) -> None:
+def _sampled(work: Callable[[int], object], options: argparse.Namespace) -> None:
     started, cpu = time.perf_counter(), time.process_time()
+    calls = 0
     with Sampler() as sampler:
-        work()
+        while time.perf_counter() - started < options.seconds:
+            work(options.count)
+            calls += options.count
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(f"{options.work}, {options.count:,} operations: {wall:.3f} s, {cpu:.3f} s of processor time,", end=" ")
-    print(f"{wall / options.count * 1e6:.1f} µs each; {sampler.ticks:,} looks")
+    print(f"{options.work}: {calls:,} operations in {wall:.1f} s, {wall / calls * 1e6:.1f} µs each,", end=" ")
+    print(f"{cpu / calls * 1e6:.1f} µs of processor time")
     rooms: Counter[str] = Counter()
     for (file, _, _), ticks in sampler.own.items():
         rooms[room(file)] += ticks
-    each = wall / options.count * 1e6 / max(sampler.ticks, 1)
-    print("\nown time by room")
+    each = cpu / calls * 1e6 / max(sampler.ticks, 1)
+    print(f"\nown time by room, of {sampler.ticks:,} looks")
     for name, ticks in rooms.most_common(options.lines):
         print(f"  {ticks / sampler.ticks:6.1%}  {ticks * each:7.2f} µs  {name}")
     for title, counter in (("own time", sampler.own), ("time within, its callees included", sampler.within)):
@@ -113,8 +119,8 @@ def _exactly(work: Callable[[], object], lines: int) -> None:
 
 def room(file: str) -> str:
     """The room or library that a file belongs to."""
-    if PACKAGE in file:
-        return "levada." + file.rpartition(PACKAGE)[2].removesuffix(".py").replace("/", ".")
+    if file.startswith(PACKAGE):
+        return file.removeprefix(PACKAGE)[1:].removesuffix(".py").replace("/", ".")
     if "site-packages/" in file:
         return file.rpartition("site-packages/")[2].partition("/")[0]
     return "the benchmark itself" if "benchmarks" in file else f"Python: {Path(file).stem}"
@@ -122,7 +128,7 @@ def room(file: str) -> str:
 
 def short(file: str) -> str:
     """A path from its package on."""
-    return "levada/" + file.rpartition(PACKAGE)[2] if PACKAGE in file else "/".join(Path(file).parts[-2:])
+    return file.removeprefix(PACKAGE)[1:] if file.startswith(PACKAGE) else "/".join(Path(file).parts[-2:])
 
 
 def load(work: str) -> Callable[[int], object]:
@@ -141,7 +147,8 @@ def load(work: str) -> Callable[[int], object]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks profile", description=__doc__)
     parser.add_argument("work", nargs="?", default="sequential", choices=list(ENTRIES), help="what to profile")
-    parser.add_argument("--count", type=int, default=10_000, help="operations")
+    parser.add_argument("--count", type=int, default=10_000, help="operations of one flow run (default 10,000)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long to sample, run after run (default 5)")
     parser.add_argument("--lines", type=int, default=25, help="lines of each table")
     parser.add_argument("--exact", action="store_true", help="use cProfile")
     return parser

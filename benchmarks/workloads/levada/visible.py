@@ -32,9 +32,9 @@ def stored_bytes() -> int:
 
 def stored_task_runs() -> int:
     """How many completed task runs the store knows."""
-    command = [levada, "task-run", "ls", "--output", "json", "--limit", str(2 * count())]
+    command = [levada, "task-run", "ls", "--output", "json", "--all"]
     runs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return sum(run["state"] == "Completed" for run in runs)
+    return sum(run["state_type"] == "COMPLETED" for run in runs)
 
 
 run_and_list(1)
