@@ -1,7 +1,7 @@
 """Task runners: where submitted task calls run, and how many at a time.
 
-A task runner is given to a flow (``@flow(task_runner=ThreadPoolTaskRunner(max_workers=8))``); each run of the flow makes
-its own copy, submits to it, and closes it when the flow's function has returned, which waits for all that was
+A task runner is given to a flow, as in ``@flow(task_runner=ThreadPoolTaskRunner(max_workers=8))``; each run of the flow
+makes its own copy, submits to it, and closes it when the flow's function has returned, which waits for all that was
 submitted. `base` holds the life that all share: a job waits for its upstream without a thread, starts when there is
 room, ends once, can be taken back until it starts and asked to stop after.
 

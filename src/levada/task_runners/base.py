@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from levada.core.errors import ConfigurationError, RunCancelled
-from levada.core.states import State, StateType
+from levada.core.errors import ConfigurationError
+from levada.core.states import State
+from levada.engine.outcome import state_of_end
 from levada.futures import Future, FutureList, blocked, when_all_done
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class Submission(Protocol):
 
     def abandon(self, reason: str) -> State:
         """Record that the call never started; returns its Cancelled state."""
+        ...
+
+    def crash(self, error: BaseException) -> State:
+        """Record what ended the call from outside; returns its final state."""
         ...
 
 
@@ -74,7 +79,7 @@ class Job:
             try:
                 state = self.submission.run()
             except BaseException as error:  # noqa: BLE001 - whatever ends the body, those who wait must learn of it
-                state = state_after(error)
+                state = state_after(self, error)
             self.end(state)
 
     def end(self, state: State) -> None:
@@ -91,7 +96,9 @@ class Job:
 
     def cancel(self) -> bool:
         """Part of `Keeper`."""
-        return self.take_back("The task run was cancelled before it started.") or self.runner._interrupt(self)  # noqa: SLF001
+        if self.take_back("The task run was cancelled before it started."):
+            return True
+        return self.runner._interrupt(self)  # noqa: SLF001
 
     def take_back(self, reason: str) -> bool:
         """Cancel it if it has not started; False when it has."""
@@ -101,17 +108,13 @@ class Job:
         return True
 
 
-def state_after(error: BaseException) -> State:
-    """The final state of a submission whose run did not give one."""
-    if isinstance(error, RunCancelled) or type(error).__name__ == "CancelledError":
-        return State(StateType.CANCELLED, message="The task run was cancelled while it ran.", data=error)
-    if isinstance(error, SystemExit):
-        message = "Execution was aborted by Python system exit call."
-    elif isinstance(error, KeyboardInterrupt):
-        message = "Execution was aborted by an interrupt signal."
-    else:
-        message = f"Execution was interrupted by an unexpected exception: {type(error).__name__}: {error}"
-    return State(StateType.CRASHED, message=message, data=error)
+def state_after(job: Job, error: BaseException) -> State:
+    """The final state of a submission whose run did not give one.
+
+    What ends a process or a run was recorded by the run it went through; an ordinary exception can only be a fault of
+    the engine itself, and is recorded here.
+    """
+    return job.submission.crash(error) if isinstance(error, Exception) else state_of_end(error)
 
 
 def checked_limit(name: str, value: int | None) -> int | None:
@@ -125,11 +128,15 @@ def checked_limit(name: str, value: int | None) -> int | None:
     return value
 
 
+def _again(kind: type[TaskRunner], options: dict[str, Any]) -> TaskRunner:
+    return kind(**options)
+
+
 class TaskRunner:
     """Runs submitted task calls somewhere; the base that every task runner implements.
 
     A runner implements `_start`, which gets a job whose upstream has ended and sees to it that `job.run()`, or
-    `job.claim()` followed by `job.end(state)`, is called somewhere; and, where it has resources, `_open` and `_release`.
+    `job.claim()` followed by `job.end(state)`, is called somewhere; and `_open` and `_release` where it has resources.
 
     A runner is a template until it is entered: a flow makes a `duplicate()` for each of its runs and closes it when
     the run's function has returned. Closing waits for everything that was submitted, so nothing outlives the flow.
@@ -162,6 +169,9 @@ class TaskRunner:
     def __hash__(self) -> int:
         return hash((type(self), *(repr(getattr(self, name)) for name in self.options)))
 
+    def __reduce__(self) -> Any:
+        return _again, (type(self), {name: getattr(self, name) for name in self.options})
+
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.options)
         return f"{type(self).__name__}({options})"
@@ -182,10 +192,12 @@ class TaskRunner:
 
     def map(self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None = None) -> FutureList[Any]:
         """Run a task once for each element of its iterable parameters; gives the futures at once."""
-        from levada.engine.submission import prepare_map  # lazy: as in `submit`
+        from levada.mapping import map_task  # lazy: as in `submit`
 
-        prepared: Iterable[Submission] = prepare_map(task, parameters, wait_for=wait_for)
-        return FutureList([self.submit_prepared(submission) for submission in prepared])
+        futures: FutureList[Any] = map_task(
+            task, self, (), parameters, return_state=False, wait_for=wait_for, max_in_flight=None, batch=1
+        )
+        return futures
 
     def submit_prepared(self, submission: Submission) -> Future[Any]:
         """Take a submission over: it starts as soon as its upstream has ended and there is room.
@@ -193,6 +205,30 @@ class TaskRunner:
         Raises:
             RuntimeError: the runner was closed.
         """
+        job = self._accept(submission)
+        if submission.upstream:
+            when_all_done(submission.upstream, lambda: self._ready(job))
+        else:
+            self._start(job)
+        return submission.future
+
+    def submit_batch(self, submissions: Iterable[Submission]) -> list[Future[Any]]:
+        """Take several submissions over that go to one worker together, one after the other.
+
+        Those that have to wait for their upstream start on their own when it has ended.
+        """
+        batch, futures = [], []
+        for submission in submissions:
+            futures.append(submission.future)
+            if submission.upstream:
+                self.submit_prepared(submission)
+            else:
+                batch.append(self._accept(submission))
+        if batch:
+            self._start_batch(batch)
+        return futures
+
+    def _accept(self, submission: Submission) -> Job:
         if not self._is_open:
             self.open()
         job = Job(self, submission)
@@ -200,13 +236,8 @@ class TaskRunner:
         if self._closed:
             del self._jobs[job]
             raise RuntimeError(f"{self!r} was closed, so {submission.name!r} cannot be submitted to it")
-        future = submission.future
-        future.keeper = job
-        if submission.upstream:
-            when_all_done(submission.upstream, lambda: self._ready(job))
-        else:
-            self._start(job)
-        return future
+        submission.future.keeper = job
+        return job
 
     def open(self) -> None:
         """Start what the runner needs; called when it is entered or first used."""
@@ -245,7 +276,7 @@ class TaskRunner:
                 await asyncio.sleep(0)
             else:
                 self._seal()
-        await asyncio.to_thread(self._release)
+        self._release()
 
     def cancel_all(self) -> None:
         """Take back what has not started, and ask what runs to stop."""
@@ -283,7 +314,12 @@ class TaskRunner:
         """Run a job whose upstream has ended, now or when there is room; must not block."""
         raise NotImplementedError
 
-    def _interrupt(self, job: Job) -> bool:  # noqa: ARG002, PLR6301
+    def _start_batch(self, jobs: list[Job]) -> None:
+        """Run several jobs in one place, one after the other."""
+        for job in jobs:
+            self._start(job)
+
+    def _interrupt(self, job: Job) -> bool:
         """Ask a running job to stop; False when that cannot be done."""
         return False
 
@@ -305,7 +341,7 @@ class TaskRunner:
             self._start(job)
         except Exception as error:  # noqa: BLE001 - nobody above could tell those who wait
             if job.claim():
-                job.end(state_after(error))
+                job.end(state_after(job, error))
 
     def _ended(self, job: Job) -> None:
         self._jobs.pop(job, None)

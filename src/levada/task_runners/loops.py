@@ -14,6 +14,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from weakref import WeakKeyDictionary, ref
 
 from levada.core.states import State
@@ -116,6 +117,8 @@ class Lanes:
         self._takers: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
         """Jobs that lent their place and want it back."""
         self._running = 0
+        self._called: set[asyncio.AbstractEventLoop] = set()
+        """Loops that were told to look at the waiting jobs, and have not looked yet."""
         self._home: LoopThread | None = None
         self._sides: list[tuple[LoopThread, threading.Thread]] = []
 
@@ -211,9 +214,13 @@ class Lanes:
         """See to it that waiting jobs are started, on the loop that suits."""
         while self._waiting:
             loop = self._loop()
+            if loop in self._called:
+                return  # it is about to look
+            self._called.add(loop)
             try:
                 loop.call_soon_threadsafe(self._start_on, loop)
             except RuntimeError:  # closed in this moment
+                self._called.discard(loop)
                 continue
             return
 
@@ -238,6 +245,7 @@ class Lanes:
 
     def _start_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start jobs on this loop, whose thread this is, as far as there is room."""
+        self._called.discard(loop)
         while True:
             with self._lock:
                 if not self._waiting or self._running >= self._limit:
@@ -248,10 +256,10 @@ class Lanes:
                 self._running += 1
             place = job.place = Place(self, loop)
             task = place.task = loop.create_task(_outcome(job, place), name=job.submission.name)
-            task.add_done_callback(lambda task, job=job: self._ended(job, task))
+            task.add_done_callback(partial(self._ended, job))
 
     def _ended(self, job: Job, task: asyncio.Task[State]) -> None:
-        state = state_after(asyncio.CancelledError()) if task.cancelled() else task.result()
+        state = state_after(job, asyncio.CancelledError()) if task.cancelled() else task.result()
         self.give_back()
         job.end(state)
 
@@ -277,7 +285,7 @@ async def _outcome(job: Job, place: Place) -> State:
     try:
         return await job.submission.arun()
     except BaseException as error:  # noqa: BLE001 - not even SystemExit may end the loop that others share
-        return state_after(error)
+        return state_after(job, error)
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop, thread: LoopThread) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
+from levada.settings import get_current_settings
 from levada.task_runners.base import Job, TaskRunner, checked_limit
 from levada.task_runners.threads import Threads, Worker
 
@@ -19,14 +20,16 @@ MOST_THREADS = 512
 class _LocalTaskRunner(TaskRunner):
     """Runs sync tasks in threads and async tasks on an event loop, both as many as it is told."""
 
-    def __init__(self, max_workers: int | None, most_threads: int, most_coroutines: int) -> None:
+    def __init__(self, max_workers: int | None) -> None:
         super().__init__()
         self.max_workers = checked_limit("max_workers", max_workers)
-        self._most_threads = most_threads
-        self._most_coroutines = most_coroutines
         self._parts = threading.Lock()
         self._threads: Threads | None = None
         self._lanes: Lanes | None = None
+
+    def _limits(self) -> tuple[int, int]:
+        """How many threads and how many async tasks there may be."""
+        raise NotImplementedError
 
     def _open(self) -> None:
         # A loop that runs on this thread is the flow's; asyncio has been imported if there is one.
@@ -38,6 +41,12 @@ class _LocalTaskRunner(TaskRunner):
             (self._lanes or self._make_lanes()).put(job)
         else:
             (self._threads or self._make_threads()).put(job)
+
+    def _start_batch(self, jobs: list[Job]) -> None:
+        if jobs[0].submission.is_async:
+            super()._start_batch(jobs)
+        else:
+            (self._threads or self._make_threads()).put(jobs)
 
     def _interrupt(self, job: Job) -> bool:
         place = job.place
@@ -66,7 +75,7 @@ class _LocalTaskRunner(TaskRunner):
     def _make_threads(self) -> Threads:
         with self._parts:
             if self._threads is None:
-                self._threads = Threads(self._most_threads, f"levada-{self.name}")
+                self._threads = Threads(self._limits()[0], f"levada-{self.name}")
             return self._threads
 
     def _make_lanes(self) -> Lanes:
@@ -74,7 +83,7 @@ class _LocalTaskRunner(TaskRunner):
 
         with self._parts:
             if self._lanes is None:
-                self._lanes = Lanes(self._most_coroutines, f"levada-{self.name}")
+                self._lanes = Lanes(self._limits()[1], f"levada-{self.name}")
                 self._lanes.settle()
             return self._lanes
 
@@ -86,14 +95,18 @@ class ThreadPoolTaskRunner(_LocalTaskRunner):
     for another task's future does not count, so nested submissions cannot deadlock a small pool.
 
     Args:
-        max_workers: how many tasks may run at the same time, sync and async ones each. None: 512 threads at most,
-            and any number of async tasks.
+        max_workers: how many tasks may run at the same time, sync and async ones each. None: the setting
+            ``tasks.runner.thread_pool_max_workers``; without it 512 threads at most and any number of async tasks.
     """
 
     options: ClassVar[tuple[str, ...]] = ("max_workers",)
 
     def __init__(self, max_workers: int | None = None) -> None:
-        super().__init__(max_workers, max_workers or MOST_THREADS, max_workers or sys.maxsize)
+        super().__init__(max_workers)
+
+    def _limits(self) -> tuple[int, int]:
+        most = self.max_workers or get_current_settings().tasks.runner.thread_pool_max_workers
+        return most or MOST_THREADS, most or sys.maxsize
 
 
 class AsyncTaskRunner(_LocalTaskRunner):
@@ -109,7 +122,10 @@ class AsyncTaskRunner(_LocalTaskRunner):
     options: ClassVar[tuple[str, ...]] = ("max_workers",)
 
     def __init__(self, max_workers: int | None = None) -> None:
-        super().__init__(max_workers, 1, max_workers or sys.maxsize)
+        super().__init__(max_workers)
+
+    def _limits(self) -> tuple[int, int]:
+        return 1, self.max_workers or sys.maxsize
 
 
 ConcurrentTaskRunner = ThreadPoolTaskRunner

@@ -36,6 +36,9 @@ IDLE = 10.0
 """Seconds after which a worker without work ends."""
 
 
+Work = Job | list[Job]
+
+
 class Threads:
     """A pool of daemon threads with a number of slots.
 
@@ -55,21 +58,22 @@ class Threads:
         self.lock = threading.Lock()
         self.starts = 0
         """Jobs started, counted without a lock: only used to see that it changes."""
-        self._ready: SimpleQueue[Job | None] = SimpleQueue()
+        self._ready: SimpleQueue[Work | None] = SimpleQueue()
         self._watch: threading.Thread | None = None
         self._closing = threading.Event()
         self._hired = 0
 
-    def put(self, job: Job) -> None:
-        """Run a job as soon as a worker is free."""
-        self._ready.put(job)
+    def put(self, work: Work) -> None:
+        """Run a job, or several one after the other, as soon as a worker is free."""
+        self._ready.put(work)
         if self._watch is None and self._ready.qsize() > self.idle:
             self._help()
 
     def close(self) -> None:
         """End all workers, once every job has ended."""
         self._closing.set()
-        workers, watch = tuple(self.workers), self._watch
+        with self.lock:  # from here on nobody is hired
+            workers, watch = tuple(self.workers), self._watch
         for _ in workers:
             self._ready.put(None)
         for thread in [worker.thread for worker in workers] + ([] if watch is None else [watch]):
@@ -81,8 +85,8 @@ class Threads:
     def _help(self) -> None:
         """More jobs are ready than workers idle: hire one at once, or start the watch."""
         with self.lock:
-            if self.free <= 0 or self._closing.is_set():
-                return  # whoever gives a slot back looks at the queue
+            if self._closing.is_set() or self.free <= 0 or self._ready.qsize() <= self.idle:
+                return  # nobody can be hired; whoever gives a slot back later looks at the queue
             few = len(self.workers) - self.lending < FEW
             if few:
                 self.free -= 1
@@ -96,20 +100,31 @@ class Threads:
         """Start workers; their slots are taken already."""
         for missing in range(number, 0, -1):
             with self.lock:
-                self._hired += 1
-                worker = Worker(self, f"{self.name}-{self._hired}")
-                self.workers.add(worker)
-            try:
-                worker.thread.start()
-            except BaseException as error:
-                if worker.thread.ident is not None:
-                    raise  # an interrupt of this thread: the worker runs all the same
-                with self.lock:
-                    self.workers.discard(worker)
-                    self.free += missing
-                if not isinstance(error, RuntimeError) or not self.workers:
+                hired = False
+                try:
+                    hired = not self._closing.is_set() and self._hire_one()
+                except BaseException:
+                    self.free += missing - 1  # the first was given back, or is held by a worker that runs after all
                     raise
-                return  # the machine gives no more threads: those we have must do
+                if not hired:
+                    self.free += missing
+                    return
+
+    def _hire_one(self) -> bool:
+        self._hired += 1
+        worker = Worker(self, f"{self.name}-{self._hired}")
+        self.workers.add(worker)
+        try:
+            worker.thread.start()
+        except BaseException as error:
+            if worker.thread.ident is not None:
+                raise  # an interrupt of this thread: the worker runs all the same
+            self.workers.discard(worker)
+            if not isinstance(error, RuntimeError) or not self.workers:
+                self.free += 1
+                raise
+            return False  # the machine gives no more threads: those we have must do
+        return True
 
     def _look_after(self) -> None:
         """The watch: hire as long as jobs wait and more workers help."""
@@ -141,7 +156,7 @@ class Threads:
 
     # What workers do with their slots.
 
-    def next_job(self) -> Job | None:
+    def next_work(self) -> Work | None:
         """The next job for a worker that has a slot; None when it is to end. Its slot is then given back."""
         try:
             job = self._ready.get_nowait()
@@ -152,7 +167,7 @@ class Threads:
                 self._give_back()
         return job
 
-    def _idle_until_next(self) -> Job | None:
+    def _idle_until_next(self) -> Work | None:
         with self.lock:
             self._give_back()
             self.idle += 1
@@ -167,7 +182,7 @@ class Threads:
                 self._help()
         return job
 
-    def _get(self, timeout: float) -> Job | None:
+    def _get(self, timeout: float) -> Work | None:
         try:
             return self._ready.get(timeout=timeout) if timeout else self._ready.get_nowait()
         except Empty:
@@ -236,9 +251,13 @@ class Worker:
         this_thread.worker = self
         self._guard = Guard()
         try:
-            while (job := pool.next_job()) is not None:
+            while (work := pool.next_work()) is not None:
                 pool.starts += 1
-                self._run(job)
+                if work.__class__ is list:
+                    for job in work:
+                        self._run(job)
+                else:
+                    self._run(work)  # type: ignore[arg-type]  # it is no list
                 if pool.takers and pool.hand_over():
                     return
         finally:
