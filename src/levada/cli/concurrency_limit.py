@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _limits() -> Iterator[Limits]:
-    from levada.control.limits import Limits, journal_locks  # lazy: opens a database
-
     with control_plane(drain=False) as plane:
-        yield Limits(plane.store, is_live=journal_locks(plane.home))
+        yield plane.limits
 
 
 @click.group("concurrency-limit", cls=Suggesting)

@@ -141,13 +141,14 @@ def delete(runs: tuple[str, ...], yes: bool) -> None:
 
 @command.command("cancel")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-def cancel(runs: tuple[str, ...]) -> None:
+@click.option("--wait", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Seconds to wait for it.")
+def cancel(runs: tuple[str, ...], wait: float) -> None:
     """Ask flow runs to end: their tasks are stopped, hooks run, and the state becomes Cancelled."""
-    from levada.cli.cancelling import cancel as cancel_run  # lazy: only this verb needs the engine
+    from levada.cli.cancelling import cancel_flow_run  # lazy: only this verb needs it
 
     with control_plane() as plane:
         for run in [find_flow_run(plane, run) for run in runs]:
-            cancel_run(run, f"Flow run {run.name!r}")
+            cancel_flow_run(plane, run, wait)
 
 
 @command.command("why")
@@ -179,8 +180,8 @@ def watch(run: str, timeout: float | None) -> None:
 @click.argument("run")
 @click.option("--from", "from_task", metavar="TASK", help="Also run this task again, and all that depended on it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what would be executed.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def resume(run: str, from_task: str | None, dry_run: bool, yes: bool) -> None:
+@output_option
+def resume(run: str, from_task: str | None, dry_run: bool, output: str) -> None:
     """Run a flow run again that did not complete; what it has completed is not executed again.
 
     TASK is the name, the key or the beginning of the id of a task run.
@@ -189,23 +190,25 @@ def resume(run: str, from_task: str | None, dry_run: bool, yes: bool) -> None:
 
     with control_plane() as plane:
         found = find_flow_run(plane, run)
-    resume_run(found, from_task, dry_run=dry_run, yes=yes)
+    resume_run(found, from_task, dry_run=dry_run, output=output)
 
 
 @command.command("fork")
 @click.argument("run")
-@click.option("--from", "from_task", metavar="TASK", required=True, help="The first task to execute anew.")
+@click.option("--from", "from_task", metavar="TASK", help="Execute this task anew, and all that depended on it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what would be executed.")
-def fork(run: str, from_task: str, dry_run: bool) -> None:
-    """Make a new flow run that reuses what another completed before TASK, and executes the rest.
+@output_option
+def fork(run: str, from_task: str | None, dry_run: bool, output: str) -> None:
+    """Make a new flow run that reuses what another completed, and executes the rest.
 
-    TASK is the name, the key or the beginning of the id of a task run.
+    The other run stays as it is. TASK is the name, the key or the beginning of the id of a task run; without --from
+    only what did not complete is executed.
     """
     from levada.cli.resuming import fork as fork_run  # lazy: loads the engine and the author's file
 
     with control_plane() as plane:
         found = find_flow_run(plane, run)
-    fork_run(found, from_task, dry_run=dry_run)
+    fork_run(found, from_task, dry_run=dry_run, output=output)
 
 
 def level_number(level: str | None) -> int | None:

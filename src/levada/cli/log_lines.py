@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -42,9 +43,9 @@ def chosen(plane: ControlPlane, query: LogQuery, head: int | None, tail: int | N
         tail: only so many from the end.
     """
     if head is not None:
-        return plane.read_logs(replace(query, limit=head)).items
+        return islice(lines(plane, query), head)
     if tail is not None:
-        return reversed(plane.read_logs(replace(query, limit=tail, newest_first=True)).items)
+        return list(islice(lines(plane, replace(query, newest_first=True)), tail))[::-1]
     return lines(plane, query)
 
 

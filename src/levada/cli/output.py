@@ -126,6 +126,7 @@ def print_details(pairs: Iterable[tuple[str, Any]]) -> None:
     width = max((len(name) for name, _ in kept), default=0)
     terminal = console() if on_terminal() else None
     for name, cell in kept:
+        cell.text = cell.text.replace("\n", f"\n{'':<{width}}  ")
         if terminal is None:
             click.echo(f"{name:<{width}}  {cell.text}".rstrip())
         else:
@@ -187,7 +188,7 @@ def took(start: datetime | None, end: datetime | None) -> str:
         return ""
     seconds = (end - start).total_seconds()
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)

@@ -123,13 +123,14 @@ def logs(run: str, head: int | None, tail: int | None, level: str | None, output
 
 @command.command("cancel")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-def cancel(runs: tuple[str, ...]) -> None:
+@click.option("--wait", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Seconds to wait for it.")
+def cancel(runs: tuple[str, ...], wait: float) -> None:
     """Ask task runs to end; what depends on them is told so."""
-    from levada.cli.cancelling import cancel as cancel_run  # lazy: only this verb needs the engine
+    from levada.cli.cancelling import cancel_task_run  # lazy: only this verb needs it
 
     with control_plane() as plane:
         for run in [find_task_run(plane, run) for run in runs]:
-            cancel_run(run, f"Task run {run.name!r}")
+            cancel_task_run(plane, run, wait)
 
 
 def _details(run: TaskRun) -> list[tuple[str, Any]]:

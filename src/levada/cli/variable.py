@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _variables() -> Iterator[Variables]:
-    from levada.control.variables import Variables  # lazy: opens a database
-
     with control_plane(drain=False) as plane:
-        yield Variables(plane.store)
+        yield plane.variables
 
 
 @click.group("variable", cls=Suggesting)

@@ -13,6 +13,7 @@ from levada.cli.log_lines import Printer, lines
 from levada.cli.output import clock_time, took
 from levada.core.states import FINAL_TYPES, StateType
 from levada.wire.filters import LogQuery
+from levada.wire.objects import StateView
 
 if TYPE_CHECKING:
     from levada.control import ControlPlane
@@ -38,11 +39,14 @@ class _Follower:
         """Take in what was recorded since the last step, and show it."""
         self._plane.drain()
         run = self._plane.read_flow_run(self._id)
-        self._printer.show(self._new_lines())
-        for state in run.states[self._states_shown :]:
-            message = f": {state.message}" if state.message else ""
-            click.echo(f"{clock_time(state.timestamp)} | Flow run {run.name!r} is {state.name}{message}")
+        states = run.states[self._states_shown :]
         self._states_shown = len(run.states)
+        for event in sorted([*states, *self._new_lines()], key=lambda event: event.timestamp):
+            if isinstance(event, StateView):
+                message = f": {event.message}" if event.message else ""
+                click.echo(f"{clock_time(event.timestamp)} | Flow run {run.name!r} is {event.name}{message}")
+            else:
+                self._printer.show([event])
         return run
 
     def _new_lines(self) -> list[Log]:
