@@ -223,5 +223,3 @@ def _short(value: Any) -> str:
     from levada.results.preview import preview  # lazy: only calls with more than plain values need it
 
     return preview(value)
-
-

@@ -5,6 +5,6 @@ from __future__ import annotations
 from levada.core import errors as _errors
 from levada.core.errors import *  # noqa: F403 - this module is the public name of the whole tree
 
-__all__ = [  # noqa: PLE0604 - made from the tree itself, so that no error can be forgotten
+__all__ = [
     name for name, value in vars(_errors).items() if isinstance(value, type) and issubclass(value, BaseException)
 ]

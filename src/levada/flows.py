@@ -177,7 +177,9 @@ class Flow(Definition, Generic[P, R]):
     @overload
     def __call__(self, *args: Any, return_state: Literal[True], wait_for: Any = None, **kwargs: Any) -> State: ...
 
-    def __call__(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+    def __call__(  # type: ignore[misc]  # a function cannot have parameters of these names (ReservedArgumentError)
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the flow here and now; as a subflow when called inside another flow.
 
         Args:
@@ -197,9 +199,7 @@ class Flow(Definition, Generic[P, R]):
         """
         return self.run(self.signature.bind(args, kwargs), Start(), return_state=return_state, wait_for=wait_for)
 
-    def run(
-        self, parameters: dict[str, Any], start: Start, *, return_state: bool = False, wait_for: Any = None
-    ) -> Any:
+    def run(self, parameters: dict[str, Any], start: Start, *, return_state: bool = False, wait_for: Any = None) -> Any:
         """Run the flow with parameters by name, new or as a later epoch of a recorded run."""
         session = sessions.current()
         session.on_run()
@@ -220,7 +220,7 @@ class Flow(Definition, Generic[P, R]):
         unknown = set(options) - set(self.options)
         if unknown:
             raise TypeError(
-                f"Flow.with_options() got an unexpected keyword argument {sorted(unknown)[0]!r}; "
+                f"Flow.with_options() got an unexpected keyword argument {min(unknown)!r}; "
                 f"options are: {', '.join(sorted(self.options))}"
             )
         kept = dict(self.options)
@@ -363,7 +363,8 @@ async def _aiterated(steps: Any, clock: Any) -> Any:
 
 def _needs_server(flow: Flow[Any, Any], verb: str) -> ServerRequired:
     return ServerRequired(
-        f"Flow {flow.name!r} cannot `{verb}`: no server is configured (LEVADA_API_URL). Call it to run it in this process."
+        f"Flow {flow.name!r} cannot `{verb}`: no server is configured (LEVADA_API_URL). "
+        "Call it to run it in this process."
     )
 
 
@@ -373,7 +374,7 @@ class _FlowDecorator:
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Flow[P, R]: ...
     @overload
-    def __call__(self, **options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+    def __call__(self, fn: None = None, /, **options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:
         """Make a function a flow.

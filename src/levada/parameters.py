@@ -27,6 +27,13 @@ class Signature:
 
     def __init__(self, function: Callable[..., Any], skip_first: bool = False) -> None:
         self.function = function
+        self._all: tuple[str, ...] = ()
+        self._kwonly: tuple[str, ...] = ()
+        self._nargs = self._posonly = 0
+        self._var: str | None = None
+        self._varkw: str | None = None
+        self.defaults: dict[str, Any] = {}
+        self.names: tuple[str, ...] = ()
         self.adapters: dict[str, Any] | None = None
         code = getattr(function, "__code__", None)
         if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
@@ -42,16 +49,16 @@ class Signature:
     def _from_code(self, function: Any, code: Any) -> None:
         nargs, nkw = code.co_argcount, code.co_kwonlyargcount
         variables = code.co_varnames
-        self._all: tuple[str, ...] = variables[:nargs]
-        self._kwonly: tuple[str, ...] = variables[nargs : nargs + nkw]
-        self._nargs: int = nargs
-        self._posonly: int = code.co_posonlyargcount
+        self._all = variables[:nargs]
+        self._kwonly = variables[nargs : nargs + nkw]
+        self._nargs = nargs
+        self._posonly = code.co_posonlyargcount
         rest = variables[nargs + nkw :]
-        self._var: str | None = rest[0] if code.co_flags & _VARARGS else None
+        self._var = rest[0] if code.co_flags & _VARARGS else None
         after = rest[1:] if self._var else rest
-        self._varkw: str | None = after[0] if code.co_flags & _VARKEYWORDS else None
+        self._varkw = after[0] if code.co_flags & _VARKEYWORDS else None
         values = function.__defaults__ or ()
-        self.defaults: dict[str, Any] = dict(zip(self._all[nargs - len(values) :], values, strict=True))
+        self.defaults = dict(zip(self._all[nargs - len(values) :], values, strict=True))
         self.defaults.update(function.__kwdefaults__ or {})
         self._name()
 

@@ -208,9 +208,7 @@ def _why_not(call: RecordedCall, redo: frozenset[bytes]) -> str | None:
     return None
 
 
-def _execute(
-    recorded: RecordedRun, start: Start, redo: frozenset[bytes], flow: Flow[Any, Any] | None
-) -> Resumed:
+def _execute(recorded: RecordedRun, start: Start, redo: frozenset[bytes], flow: Flow[Any, Any] | None) -> Resumed:
     session = sessions.current()
     if recorded.parameters is None:
         raise ConfigurationError(f"The parameters of run {recorded.name!r} were not recorded, so it cannot be resumed.")
@@ -274,7 +272,9 @@ class _Watch:
             import logging  # lazy: only a resume whose code changed says so
 
             logging.getLogger(FLOW_RUNS).warning(
-                "%d recorded call(s) were not made again by the code as it is now: %s", len(names), ", ".join(names[:20])
+                "%d recorded call(s) were not made again by the code as it is now: %s",
+                len(names),
+                ", ".join(names[:20]),
             )
         run = state.details.flow_run_id or as_uuid(recorded.run)
         return Resumed(run, state, self._recall.reused, names, sorted(self._recall.changed))

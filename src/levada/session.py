@@ -10,6 +10,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from levada.core.ids import uuid7_bytes
 from levada.engine import logs
 from levada.engine import session as sessions
 from levada.engine.clock import SystemClock
@@ -17,7 +18,6 @@ from levada.engine.context import flow_var, task_var
 from levada.engine.mailbox import Mailbox
 from levada.engine.session import Session
 from levada.engine.store_of import store_of
-from levada.core.ids import uuid7_bytes
 from levada.journal.writer import JournalWriter
 from levada.results import current as current_results
 from levada.results.store import ResultStore
@@ -113,10 +113,9 @@ def current() -> Session:
 
 def _current_store() -> ResultStore | None:
     ctx = task_var.get() or flow_var.get()
-    if ctx is not None:
-        return store_of(ctx)
     session = sessions.existing()
-    return None if session is None else session.results
+    found: ResultStore | None = store_of(ctx) if ctx is not None else None if session is None else session.results
+    return found
 
 
 def _after_fork() -> None:
@@ -125,7 +124,5 @@ def _after_fork() -> None:
 
 sessions.set_factory(build)
 current_results.set_source(_current_store)
-current_results.set_persisting(
-    lambda: bool(getattr(task_var.get() or flow_var.get(), "persist_result", None))
-)
+current_results.set_persisting(lambda: bool(getattr(task_var.get() or flow_var.get(), "persist_result", None)))
 os.register_at_fork(after_in_child=_after_fork)

@@ -7,9 +7,9 @@ many inputs; `delay` it to a worker.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from levada.annotations import NotSet
 from levada.core.errors import MissingContextError, ServerRequired
@@ -21,10 +21,6 @@ from levada.engine.calls import TaskCall, prepare
 from levada.engine.context import FlowRunContext, flow_var
 from levada.engine.drivers import adrive, aiterate, drive, iterate
 from levada.engine.task_run import task_steps
-
-if TYPE_CHECKING:
-    from levada.futures import Future, FutureList
-    from levada.mapping import MapStream
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -227,7 +223,9 @@ class Task(Definition, Generic[P, R]):
     @overload
     def __call__(self, *args: Any, return_state: Literal[True], wait_for: Any = None, **kwargs: Any) -> State: ...
 
-    def __call__(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+    def __call__(  # type: ignore[misc]  # a function cannot have parameters of these names (ReservedArgumentError)
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the task here and now.
 
         Args:
@@ -255,7 +253,7 @@ class Task(Definition, Generic[P, R]):
         state = drive(steps, clock)
         return state if return_state else value_of(call, state)
 
-    def submit(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Future[Any]:
+    def submit(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
         """Hand the task to the flow's task runner and go on.
 
         Args:
@@ -268,13 +266,13 @@ class Task(Definition, Generic[P, R]):
             MissingContextError: called outside a flow.
         """
         if viz_hook is not None:
-            return viz_hook(self, args, kwargs)  # type: ignore[no-any-return]
+            return viz_hook(self, args, kwargs)
         flow = _flow_for(self, "submit")
         parameters = self.signature.bind(args, kwargs)
         future = runner_of(flow).submit(self, parameters, wait_for=wait_for)
         if return_state:
             future.wait()
-            return future.state  # type: ignore[return-value]
+            return future.state
         return future
 
     def map(
@@ -286,7 +284,7 @@ class Task(Definition, Generic[P, R]):
         max_in_flight: int | None = None,
         batch: int = 1,
         **kwargs: Any,
-    ) -> FutureList[Any] | MapStream:
+    ) -> Any:
         """Submit the task once for each item of its iterable arguments.
 
         Args:
@@ -322,7 +320,11 @@ class Task(Definition, Generic[P, R]):
         return self.apply_async(args, kwargs)
 
     def apply_async(
-        self, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, wait_for: Any = None, dependencies: Any = None
+        self,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        wait_for: Any = None,
+        dependencies: Any = None,
     ) -> Any:
         """`delay` with the arguments as a tuple and a dict."""
         session = sessions.current()
@@ -351,7 +353,7 @@ class Task(Definition, Generic[P, R]):
         unknown = set(options) - set(self.options)
         if unknown:
             raise TypeError(
-                f"Task.with_options() got an unexpected keyword argument {sorted(unknown)[0]!r}; "
+                f"Task.with_options() got an unexpected keyword argument {min(unknown)!r}; "
                 f"options are: {', '.join(sorted(self.options))}"
             )
         kept = dict(self.options)
@@ -522,7 +524,8 @@ def task_input_hash(context: Any, arguments: dict[str, Any]) -> str | None:
     """A cache key from a task's code and arguments, for `cache_key_fn`."""
     from levada.cache_policies import task_input_hash as key  # lazy: only cached tasks need it
 
-    return key(context, arguments)
+    found: str | None = key(context, arguments)
+    return found
 
 
 __all__ = ["Task", "TaskCall", "exponential_backoff", "task", "task_input_hash"]

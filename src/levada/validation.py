@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 if TYPE_CHECKING:
     from levada.parameters import Signature
@@ -93,3 +94,11 @@ def _hints_one_by_one(function: Any) -> dict[str, Any]:
         except (NameError, TypeError, AttributeError):
             hints[name] = Any
     return hints
+
+
+def jsonable(value: Any) -> Any:
+    """A value as JSON can hold it; ``<TypeName>`` when it cannot."""
+    try:
+        return to_jsonable_python(value)
+    except PydanticSerializationError:
+        return f"<{type(value).__name__}>"

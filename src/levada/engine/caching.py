@@ -29,6 +29,9 @@ _COMPLETED = StateType.COMPLETED
 class _NotCompleted(Exception):  # noqa: N818 - a message from the attempt to its transaction
     """The function returned a state that is not Completed: nothing it did may be committed."""
 
+    def __init__(self, state: State) -> None:
+        self.state = state
+
 
 def transacted(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, tuple[State, Payload | None]]:
     """One attempt inside a transaction of its own."""
@@ -58,13 +61,13 @@ def transacted(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, t
         state = state_of_task_value(value)
         call.returned_state = value.__class__ is State
         if state.type is not _COMPLETED:
-            raise _NotCompleted
+            raise _NotCompleted(state)
         record = state.data if key is None else store.prepare(key, state.data, expiration=expiration)
         transaction.stage(record, on_rollback_hooks=task.on_rollback_hooks, on_commit_hooks=task.on_commit_hooks)
         yield from transaction.leave()
     except _NotCompleted as error:
         yield from transaction.leave(error)
-        return state, None
+        return error.state, None
     except BaseException as error:
         yield from transaction.leave(error)
         raise

@@ -20,7 +20,7 @@ from levada.wire.records import STATE_CODES, Payload, TaskOpened, TaskState
 class RunGraph:
     """What a flow run knows of its calls: their numbers, their records of earlier epochs, who made which object."""
 
-    __slots__ = ("lineage", "memory", "numbers", "occurrences", "recall", "streams")
+    __slots__ = ("lineage", "memory", "numbers", "occurrences", "packed", "recall", "streams")
 
     def __init__(self, recall: Recall, memory: bool) -> None:
         self.lineage = Lineage()
@@ -29,6 +29,8 @@ class RunGraph:
         """Whether calls of this epoch must be remembered, because the flow may be attempted again."""
         self.numbers: dict[str, count[int]] = {}
         self.occurrences: dict[bytes, count[int]] = {}
+        self.packed: bytes | None = None
+        """The flow run as process runners send it to their children."""
         self.streams: list[Any] = []
         """Lazy maps; what nobody took of them is run before the flow ends."""
 

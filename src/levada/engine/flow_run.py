@@ -124,7 +124,8 @@ def _reuse(tracking: TaskCall, payload: Payload) -> FlowOutcome | None:
         return None
     now = session.clock.now_us()
     known, parent = tracking.known, tracking.flow
-    assert known is not None and parent is not None
+    assert known is not None
+    assert parent is not None
     state = State(_COMPLETED, message="Reused from the run's records.", timestamp_us=now)
     state.data = value
     parent.graph.recall.reused += 1
@@ -236,11 +237,10 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
 
 def _kept_parameters(ctx: FlowRunContext) -> Payload | None:
     """The parameters, for a resume or a fork; of a subflow only what its parent would pass again is not kept."""
-    if not ctx.parameters:
-        return ctx.session.results.keep({})
     if ctx.parent is not None and look(ctx.parameters, None, None).rich:
         return None
-    return ctx.session.results.keep(ctx.parameters)
+    kept: Payload = ctx.session.results.keep(ctx.parameters)
+    return kept
 
 
 def record_state(ctx: FlowRunContext, state: State, payload: Payload | None = None, **details: Any) -> None:
@@ -306,7 +306,9 @@ def _attempts(ctx: FlowRunContext) -> Steps:
     """Run the function until it completes or its retries are used up."""
     flow = ctx.flow
     failures = 0
-    engine_log(ctx, "info", "Beginning %sflow run %r for flow %r", "sub" if ctx.parent else "", ctx.flow_run.name, flow.name)
+    engine_log(
+        ctx, "info", "Beginning %sflow run %r for flow %r", "sub" if ctx.parent else "", ctx.flow_run.name, flow.name
+    )
     if ctx.log_prints:
         start_capturing_prints()
     try:
@@ -449,9 +451,7 @@ def _finish(ctx: FlowRunContext, outcome: FlowOutcome, tracking: TaskCall | None
             graph.lineage.remember(outcome.value, tracking.task_id)
         if graph.memory:
             kept = payload if state.is_completed() else None
-            graph.recall.note(
-                tracking.identity, tracking.occurrence, tracking.task_id, tracking.n, kept, tracking.name
-            )
+            graph.recall.note(tracking.identity, tracking.occurrence, tracking.task_id, tracking.n, kept, tracking.name)
     level = "info" if state.is_completed() else "error"
     error = state.data if state.is_failed() and isinstance(state.data, Exception) and ctx.parent is None else None
     shown = error if error is not None and state.name != "NotReady" else None

@@ -35,7 +35,7 @@ class Inputs:
     __slots__ = ("edges", "futures", "rich")
 
     def __init__(self) -> None:
-        self.futures: list[Future] = []
+        self.futures: list[Future[Any]] = []
         self.edges: dict[str, list[bytes]] | None = None
         self.rich = False
 

@@ -193,7 +193,9 @@ def stop_capturing_prints() -> None:
         builtins.print = _print
 
 
-def _logged_print(*values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False) -> None:
+def _logged_print(
+    *values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False
+) -> None:
     ctx = task_var.get() or flow_var.get()
     if ctx is None or not ctx.log_prints or file not in (None, sys.stdout, sys.stderr):
         _print(*values, sep=sep, end=end, file=file, flush=flush)

@@ -88,9 +88,7 @@ def state_of_error(error: Exception, kind: str) -> State:
         kind: ``Task`` or ``Flow``.
     """
     colon = ":" if kind == "Flow" else ""
-    return State(
-        StateType.FAILED, message=f"{kind} run encountered an exception{colon} {describe(error)}", data=error
-    )
+    return State(StateType.FAILED, message=f"{kind} run encountered an exception{colon} {describe(error)}", data=error)
 
 
 def state_of_timeout(error: TimeoutError, kind: str, seconds: float) -> State:

@@ -43,7 +43,9 @@ class Recall:
         forked: the records belong to another run; their task runs are sources, not this run's own.
     """
 
-    def __init__(self, calls: Iterable[RecordedCall] = (), redo: frozenset[bytes] = frozenset(), forked: bool = False):
+    def __init__(
+        self, calls: Iterable[RecordedCall] = (), redo: frozenset[bytes] = frozenset(), forked: bool = False
+    ) -> None:
         self.forked = forked
         self.reused = 0
         self.changed: set[str] = set()

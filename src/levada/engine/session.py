@@ -38,13 +38,27 @@ class Limits(Protocol):
     """Concurrency slots, as the engine needs them: asked for, renewed, given back."""
 
     def acquire(
-        self, names: list[str], slots: int, *, strict: bool, timeout: float | None, run: bytes | None, task: bytes | None
+        self,
+        names: list[str],
+        slots: int,
+        *,
+        strict: bool,
+        timeout: float | None,
+        run: bytes | None,
+        task: bytes | None,
     ) -> Any:
         """Wait for slots in all the named limits; returns a lease, or None when no such limit exists."""
         ...
 
     async def aacquire(
-        self, names: list[str], slots: int, *, strict: bool, timeout: float | None, run: bytes | None, task: bytes | None
+        self,
+        names: list[str],
+        slots: int,
+        *,
+        strict: bool,
+        timeout: float | None,
+        run: bytes | None,
+        task: bytes | None,
     ) -> Any:
         """`acquire` for coroutines."""
         ...
@@ -115,7 +129,7 @@ def existing() -> Session | None:
 
 def replace(session: Session | None) -> Session | None:
     """Put another session in place; returns the one that was there."""
-    global _current  # noqa: PLW0603
+    global _current
     before, _current = _current, session
     return before
 

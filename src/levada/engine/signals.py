@@ -86,7 +86,7 @@ def cancel_task(task: bytes) -> bool:
 def innermost(ctx: FlowRunContext) -> FlowRunContext:
     """The run whose code is on top in the thread in which this run executes."""
     found = ctx
-    for other in list(_live):
+    for other in _live:
         above: FlowRunContext | None = other
         while above is not None and above is not ctx:
             above = above.parent
@@ -144,7 +144,7 @@ def _restore() -> None:
 
 
 def _on_signal(number: int, _frame: Any) -> None:
-    global _pending  # noqa: PLW0603
+    global _pending
     error, _pending = _pending, None
     if error is None:
         if number == signal.SIGINT:

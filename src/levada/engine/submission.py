@@ -59,10 +59,11 @@ class Submission:
         return state
 
     def pack(self) -> bytes:
-        """The call for another process."""
+        """The call for another process, where `levada.engine.packing.run_packed` carries it out."""
         from levada.engine.packing import pack  # lazy: only process runners need it
 
-        return pack(self.call)
+        packed: bytes = pack(self.call)
+        return packed
 
     def abandon(self, reason: str) -> State:
         """End a call that was never started: it is recorded as cancelled, so that nothing vanishes."""
@@ -90,7 +91,7 @@ def prepare(
     task: Any,
     parameters: dict[str, Any],
     wait_for: Any = None,
-    dependencies: Any = None,  # noqa: ARG001 - part of the known signature; edges are found in the parameters
+    dependencies: Any = None,
     item: tuple[bytes, int] | None = None,
 ) -> Submission:
     """Make a call of a task for a runner; its task run is recorded from now on.

@@ -70,7 +70,8 @@ def _reuse(call: TaskCall, payload: Payload) -> State | None:
         return None
     now = session.clock.now_us()
     known = call.known
-    assert known is not None and call.flow is not None
+    assert known is not None
+    assert call.flow is not None
     recall = call.flow.graph.recall
     recall.reused += 1
     call.name = known.name
@@ -108,9 +109,7 @@ def _not_ready(call: TaskCall, reason: NotReady) -> State:
     now = call.session.clock.now_us()
     if not call.opened:
         call.open(now, started=False)
-    state = State(
-        StateType.FAILED, name="NotReady", message=str(reason), data=upstream_error(reason), timestamp_us=now
-    )
+    state = State(StateType.FAILED, name="NotReady", message=str(reason), data=upstream_error(reason), timestamp_us=now)
     call.record(now, state, call.session.results.keep(state.data), {"reason": str(reason)})
     _settle(call, state, None)
     engine_log(call, "warning", "%s It was not run.", str(reason))
@@ -274,9 +273,7 @@ def function_of(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, 
             if lineage is not None:
                 lineage.remember(item, call.task_id)
 
-        return (
-            yield Iterate(task.fn, args, kwargs, task.timeout_seconds, (call.flow, ctx), on_item)
-        )
+        return (yield Iterate(task.fn, args, kwargs, task.timeout_seconds, (call.flow, ctx), on_item))
     return (yield Call(task.fn, args, kwargs, task.timeout_seconds))
 
 
@@ -302,7 +299,9 @@ def _retry(call: TaskCall, ctx: TaskRunContext, state: State, failures: int) -> 
         return False
     engine_log(call, "warning", "%s", f"{state.message}; {reason}")
     delay = decision.delay
-    waiting = State(StateType.SCHEDULED if delay > 0 else StateType.RUNNING, "AwaitingRetry" if delay > 0 else "Retrying")
+    waiting = State(
+        StateType.SCHEDULED if delay > 0 else StateType.RUNNING, "AwaitingRetry" if delay > 0 else "Retrying"
+    )
     waiting.message = state.message
     details: dict[str, Any] = {"reason": reason, "rule": decision.rule, "failure": state.name}
     if delay > 0:
@@ -319,9 +318,7 @@ def _retry(call: TaskCall, ctx: TaskRunContext, state: State, failures: int) -> 
 def _details(state: State) -> dict[str, Any] | None:
     details = state.details
     kept = {
-        name: value
-        for name in ("reason", "cache_key", "pause_key")
-        if (value := getattr(details, name)) is not None
+        name: value for name in ("reason", "cache_key", "pause_key") if (value := getattr(details, name)) is not None
     }
     return kept or None
 
