@@ -8,6 +8,8 @@ vanish when their work is done; what flows print and log appears above them.
 from __future__ import annotations
 
 import atexit
+import logging
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -107,8 +109,12 @@ class Bars:
 
     def _draw_when_slow(self) -> None:
         if not self._stopped.wait(self._patience) and self._worth_showing():
-            with _drawing(self._console) as progress:
-                self._draw(progress)
+            try:
+                with _drawing(self._console) as progress:
+                    self._draw(progress)
+            except Exception:  # a terminal that went away is no reason to trouble the flow
+                logging.getLogger("levada.progress").debug("Progress bars cannot be drawn.", exc_info=True)
+                self._stopped.set()
         with self._lock:
             # Done, or too short to show: the next map starts counting anew, with a thread of its own.
             self._tallies = {name: tally for name, tally in self._tallies.items() if tally.is_open}
@@ -172,6 +178,8 @@ def show(settings: Settings) -> None:
         _bars = Bars()
         observers.add(_bars)
         atexit.register(_bars.stop)
+        # The terminal is the parent's; what a forked child does is counted where its results arrive.
+        os.register_at_fork(after_in_child=observers.active.clear)
     elif not wanted and _bars is not None:
         observers.remove(_bars)
         _bars = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,10 @@ def use_settings(session: Session, settings: Settings) -> None:
         return
     session.settings = settings
     logs.set_up(session)
+    if settings.cli.progress and sys.stdout.isatty():
+        from levada import progress  # lazy: only a terminal has bars
+
+        progress.show(settings)
     session.parts["logging"] = True
 
 

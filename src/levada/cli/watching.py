@@ -41,7 +41,8 @@ class _Follower:
         run = self._plane.read_flow_run(self._id)
         states = run.states[self._states_shown :]
         self._states_shown = len(run.states)
-        for event in sorted([*states, *self._new_lines()], key=lambda event: event.timestamp):
+        events: list[StateView | Log] = [*states, *self._new_lines()]
+        for event in sorted(events, key=lambda event: event.timestamp):
             if isinstance(event, StateView):
                 message = f": {event.message}" if event.message else ""
                 click.echo(f"{clock_time(event.timestamp)} | Flow run {run.name!r} is {event.name}{message}")
