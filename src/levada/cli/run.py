@@ -14,6 +14,8 @@ import click
 from msgspec import DecodeError, json
 
 from levada.core.errors import ScriptError
+from levada.core.states import exception_of
+from levada.settings import get_current_settings
 
 if TYPE_CHECKING:
     from levada.core.states import State
@@ -89,6 +91,9 @@ def run_to_state(call: Callable[[], Any], flow: Flow[Any, Any]) -> State | None:
 def finish(state: State | None) -> None:
     """End this process with what came of a run: 0 when it completed, 1 when it did not."""
     if state is not None and not state.is_completed():
+        if not get_current_settings().logging.to_console:
+            # Otherwise the log has just shown it.
+            show_traceback(exception_of(state))
         click.echo(f"levada: the flow run ended {state}", err=True)
         sys.exit(1)
 
