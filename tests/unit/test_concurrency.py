@@ -92,9 +92,11 @@ def test_a_slot_is_given_back_when_a_generator_is_closed_inside_the_block(limits
 
 
 def test_a_missing_limit_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(ConcurrencySlotAcquisitionError, match="levada concurrency-limit create typo"):
-        with concurrency("typo"):
-            pytest.fail("the block ran without a limit")
+    with (
+        pytest.raises(ConcurrencySlotAcquisitionError, match="levada concurrency-limit create typo"),
+        concurrency("typo"),
+    ):
+        pytest.fail("the block ran without a limit")
     with pytest.raises(ConcurrencySlotAcquisitionError, match="typo"):
         rate_limit("typo")
 
@@ -139,9 +141,11 @@ def test_a_lease_too_short_to_be_renewed_is_an_error(limits: Limits) -> None:
 def test_waiting_ends_with_a_timeout_that_is_a_timeout_error(limits: Limits) -> None:
     limits.create("db", 1)
     with concurrency("db"):
-        with pytest.raises(AcquireConcurrencySlotTimeoutError, match=r"'db'.*0\.05 s"):
-            with concurrency("db", timeout_seconds=0.05):
-                pytest.fail("a second slot was given")
+        with (
+            pytest.raises(AcquireConcurrencySlotTimeoutError, match=r"'db'.*0\.05 s"),
+            concurrency("db", timeout_seconds=0.05),
+        ):
+            pytest.fail("a second slot was given")
         with pytest.raises(TimeoutError), concurrency("db", timeout_seconds=0):
             pytest.fail("a second slot was given")
         assert held(limits, "db") == 1
@@ -158,9 +162,12 @@ async def test_async_waiting_ends_with_a_timeout_too(limits: Limits) -> None:
 
 def test_waiting_ends_after_the_retries_that_were_allowed(limits: Limits) -> None:
     limits.create("db", 1)
-    with concurrency("db"), pytest.raises(AcquireConcurrencySlotTimeoutError, match="after 3 attempts"):
-        with concurrency("db", max_retries=2):
-            pytest.fail("a second slot was given")
+    with (
+        concurrency("db"),
+        pytest.raises(AcquireConcurrencySlotTimeoutError, match="after 3 attempts"),
+        concurrency("db", max_retries=2),
+    ):
+        pytest.fail("a second slot was given")
 
 
 def test_threads_wait_for_each_other_and_are_woken_at_once(limits: Limits) -> None:
@@ -294,13 +301,15 @@ def test_a_rate_limit_that_cannot_be_met_in_time_says_so_at_once(limits: Limits)
 
 def test_slots_that_were_lost_during_the_block_are_told_when_that_is_wanted(limits: Limits) -> None:
     limits.create("db", 1)
-    with pytest.raises(ConcurrencySlotAcquisitionError, match="were lost while they were held"):
-        with concurrency("db", lease_duration=1, raise_on_lease_renewal_failure=True):
-            limits.reset("db")
-            intruder = limits.acquire(["db"], 1, asker())
-            slots = current().limits()
-            eventually(lambda: any(holding.lost for holding in slots._keeper._due))
-            limits.release(intruder.lease)
+    with (
+        pytest.raises(ConcurrencySlotAcquisitionError, match="were lost while they were held"),
+        concurrency("db", lease_duration=1, raise_on_lease_renewal_failure=True),
+    ):
+        limits.reset("db")
+        intruder = limits.acquire(["db"], 1, asker())
+        slots = current().limits()
+        eventually(lambda: any(holding.lost for holding in slots._keeper._due))
+        limits.release(intruder.lease)
 
 
 def asker():
@@ -323,7 +332,7 @@ def test_the_package_mirrors_the_import_paths_that_authors_know() -> None:
     assert (s, a) == (levada.concurrency.concurrency, levada.concurrency.aconcurrency)
 
 
-# Across processes ------------------------------------------------------------------------------------------------------
+# Across processes
 
 CONTENDER = """
 import os, sys, time

@@ -100,10 +100,10 @@ class SyncLevadaClient:
     def api_healthcheck(self) -> Exception | None:
         """None when the home can be read; the problem otherwise."""
         try:
-            self._look()
+            with self._look().store.read():
+                return None
         except Exception as problem:  # noqa: BLE001 - the verb is asked for the problem, whatever it is
             return problem
-        return None
 
     def api_version(self) -> str:
         """The version of Levada that answers."""
