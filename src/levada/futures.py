@@ -153,7 +153,7 @@ def _pass(gate: Lock, timeout: float | None) -> bool:
             return False
 
 
-_COME_BACK = 0.25
+_COME_BACK = 0.1
 """Seconds after which a pool's worker that blocks looks whether it was interrupted."""
 
 
