@@ -44,8 +44,8 @@ FORBIDDEN_STANDARD = {
 
 # Counted with Python 3.11: msgspec alone loads 63 modules. Lower these when the face gets lighter; never raise them
 # without a line in docs/decisions.
-MOST_MODULES = 150
-MOST_OWN_MODULES = 40
+MOST_MODULES = 135
+MOST_OWN_MODULES = 36
 
 
 @cache
@@ -93,9 +93,9 @@ def test_the_face_loads_few_modules() -> None:
 
 
 def test_importing_the_package_runs_nothing() -> None:
-    """`import levada` alone resolves names lazily: it loads itself and no room."""
+    """`import levada` alone resolves names lazily: it loads no room and no noun."""
     own = {module for module in _loaded_by("import levada") if _top(module) == "levada"}
-    assert own == {"levada"}
+    assert own <= {"levada", "levada.version"}
 
 
 def test_importing_the_face_touches_no_file_and_starts_no_thread(levada_home) -> None:
