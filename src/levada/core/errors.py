@@ -230,11 +230,11 @@ class LevadaSignal(BaseException):
     """Control flow of the engine; not an error, and not for user code to catch."""
 
 
-class Abort(LevadaSignal):  # noqa: N818
+class Abort(LevadaSignal):
     """The run is to stop at once, and its outcome is decided elsewhere."""
 
 
-class Pause(LevadaSignal):  # noqa: N818
+class Pause(LevadaSignal):
     """The run is to stop here and be continued later."""
 
     def __init__(self, *args: object, state: object = None) -> None:
@@ -242,7 +242,7 @@ class Pause(LevadaSignal):  # noqa: N818
         self.state = state
 
 
-class RunCancelled(LevadaSignal):  # noqa: N818
+class RunCancelled(LevadaSignal):
     """The run was asked to stop by a person or a policy."""
 
     def __init__(self, *args: object, run: bytes | None = None) -> None:
@@ -250,11 +250,11 @@ class RunCancelled(LevadaSignal):  # noqa: N818
         self.run = run
 
 
-class ExternalSignal(LevadaSignal):  # noqa: N818
+class ExternalSignal(LevadaSignal):
     """The operating system sent this process a signal."""
 
 
-class TerminationSignal(ExternalSignal):  # noqa: N818
+class TerminationSignal(ExternalSignal):
     """The process was told to end."""
 
     def __init__(self, signal: int) -> None:

@@ -152,7 +152,7 @@ class Feeder:
             try:
                 self.parts.append(b"#" + _encode(list(values)))
             except OverflowError:
-                pass
+                pass  # an integer of more than 64 bits: the slow way below spells it out
             else:
                 return
         for item in values:

@@ -109,7 +109,18 @@ class State:
         details: what else is known.
     """
 
-    __slots__ = ("__weakref__", "_data", "_details", "_id", "call_identity", "message", "name", "origin", "timestamp_us", "type")
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_details",
+        "_id",
+        "call_identity",
+        "message",
+        "name",
+        "origin",
+        "timestamp_us",
+        "type",
+    )
 
     def __init__(
         self,

@@ -8,8 +8,8 @@ returns is thrown away.
 
 Async code: the event loop cancels it. Code that blocks the loop is interrupted on the main thread only.
 
-Inside the code the deadline appears as `DeadlineReached`, which is no `Exception`: ``except Exception`` does not swallow
-it, and a task inside a flow whose time is up ends as cancelled. Outside it becomes a `TimeoutError`.
+Inside the code the deadline appears as `DeadlineReached`, which is no `Exception`: an ``except Exception`` does not
+swallow it, and a task inside a flow whose time is up ends as cancelled. Outside it becomes a `TimeoutError`.
 """
 
 from __future__ import annotations

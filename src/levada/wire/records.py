@@ -211,7 +211,6 @@ class TaskReused(Struct, array_like=True, tag=9):
     """The task run whose record answered: itself on resume, the origin's on a fork."""
 
 
-
 Record = (
     RunOpened | RunState | RunChanged | TaskOpened | TaskState | TaskChanged | LogLine | ArtifactWritten | TaskReused
 )
