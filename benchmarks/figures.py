@@ -26,7 +26,7 @@ class Figures:
     high: float
     wall: float
     rss: float
-    cpu: float
+    cpu: float | None = None
     p50: float | None = None
     server_cpu: float | None = None
     seconds: float | None = None
@@ -47,7 +47,6 @@ def figures(workload: Workload, outcome: Outcome) -> Figures | None:
     count = int(samples[0].facts.get("count", 1))
     times = [_time(workload, sample) for sample in samples]
     of_process = workload.subject == OF_PROCESS
-    server = _median(samples, "server_cpu")
     return Figures(
         samples=len(samples),
         count=count,
@@ -56,12 +55,9 @@ def figures(workload: Workload, outcome: Outcome) -> Figures | None:
         high=max(times),
         wall=median(sample.wall for sample in samples),
         rss=median(sample.rss for sample in samples),
-        cpu=median(
-            sample.cpu if of_process else sample.facts.get("cpu", sample.cpu) / sample.facts.get("count", 1)
-            for sample in samples
-        ),
+        cpu=median(sample.cpu for sample in samples) if of_process else _each(_median(samples, "cpu"), count),
         p50=_median(samples, "p50"),
-        server_cpu=None if server is None else server / count,
+        server_cpu=_each(_median(samples, "server_cpu"), count),
         seconds=_median(samples, "seconds"),
         bytes=_median(samples, "bytes"),
         records=_median(samples, "records"),
@@ -97,6 +93,10 @@ def _time(workload: Workload, sample: Sample) -> float:
         return sample.wall
     seconds = sample.facts["seconds"]
     return seconds if workload.subject == "seconds" else seconds / sample.facts["count"]
+
+
+def _each(total: float | None, count: int) -> float | None:
+    return None if total is None else total / count
 
 
 def _median(samples: list[Sample], fact: str) -> float | None:
