@@ -12,6 +12,7 @@ from typing import Any
 
 from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, WaitFor
 from levada.engine.context import flow_var, task_var
+from levada.engine.guard import Guard, current_guard
 from levada.engine.signals import ending_of
 
 Run = Generator[Command, Any, Any]
@@ -20,6 +21,9 @@ Run = Generator[Command, Any, Any]
 
 def drive(run: Run, clock: Any) -> Any:
     """Carry a run out on the calling thread; returns what the run returns."""
+    guard = current_guard()
+    if guard is not None:
+        return _drive_guarded(run, clock, guard)
     send = run.send
     try:
         command = send(None)
@@ -40,7 +44,29 @@ def drive(run: Run, clock: Any) -> Any:
         return stop.value
 
 
+def _drive_guarded(run: Run, clock: Any, guard: Guard) -> Any:
+    """`drive` on a thread that others may interrupt: while a command is carried out, never between two."""
+    before, guard.open = guard.open, False
+    try:
+        command = run.send(None)
+        while True:
+            try:
+                reply = guard.call(_perform, (command, clock), {})
+            except Exception as error:  # noqa: BLE001 - every error belongs to the run, which decides
+                command = run.throw(error)
+            except BaseException as error:  # noqa: BLE001 - as above
+                command = run.throw(ending_of(error))
+            else:
+                command = run.send(reply)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        guard.open = before
+
+
 def _perform(command: Command, clock: Any) -> Any:
+    if command.__class__ is Call and command.timeout is None:
+        return command.function(*command.args, **command.kwargs)
     if isinstance(command, Do):
         return command.function(*command.args)
     if isinstance(command, Sleep):

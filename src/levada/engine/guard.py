@@ -38,6 +38,11 @@ def current_guard() -> Guard | None:
     return _this_thread.guard
 
 
+def dismiss_guard() -> None:
+    """Nobody may interrupt this thread any more."""
+    _this_thread.guard = None
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep interrupts out of this thread while the engine works for an author's code that called it."""

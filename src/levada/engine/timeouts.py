@@ -24,7 +24,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from levada.core.errors import RunCancelled
-from levada.engine.guard import Guard, current_guard
+from levada.engine.guard import Guard, current_guard, dismiss_guard
 from levada.futures import this_thread
 
 if TYPE_CHECKING:
@@ -205,7 +205,8 @@ def _in_journal(frame: FrameType | None) -> bool:
 
 
 def _with_timer(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float) -> Any:
-    guard = current_guard() or Guard()
+    guarded = current_guard()
+    guard = guarded or Guard()
     alarm = _Alarm(seconds, lambda: guard.open)
     before = guard.open
     guard.open = False
@@ -220,6 +221,8 @@ def _with_timer(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         guard.open = False
         _timer.remove(alarm)
         guard.open = before
+        if guarded is None:
+            dismiss_guard()
 
 
 # On other threads.
