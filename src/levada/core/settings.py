@@ -112,6 +112,11 @@ class FlowSettings(Struct, frozen=True):
         _Seconds | list[_Seconds],
         Meta(description="Seconds before a flow is run again; a list gives one for each retry."),
     ] = 0.0
+    retry_reuses_results: Annotated[
+        bool,
+        Meta(description="Whether a flow that is run again takes the results of tasks that completed before, as a "
+             "resumed run does, instead of running them again."),
+    ] = True
     leftovers: Annotated[
         Literal["wait", "cancel"],
         Meta(description="What happens to submitted tasks that nobody waited for when their flow returns."),

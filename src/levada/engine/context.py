@@ -80,6 +80,11 @@ class FlowRunContext:
     loop: Any
     thread: int
 
+    @classmethod
+    def get(cls) -> FlowRunContext | None:
+        """The context of the current flow run, if any."""
+        return flow_var.get()
+
     @property
     def flow_run_id(self) -> UUID:
         """Id of the run."""
@@ -134,6 +139,11 @@ class TaskRunContext:
     start_us: int
     tags: frozenset[str]
     view: TaskRun | None
+
+    @classmethod
+    def get(cls) -> TaskRunContext | None:
+        """The context of the current task run, if any."""
+        return task_var.get()
 
     @property
     def task_run(self) -> TaskRun:

@@ -157,7 +157,8 @@ def _context(
     ctx.parameters = parameters
     ctx.parent = parent
     ctx.parent_task = None if tracking is None else tracking.parent
-    ctx.graph = RunGraph(start.recall or Recall(), memory=flow.retry_policy.most_retries > 0)
+    again = flow.retry_policy.most_retries > 0 and session.settings.flows.retry_reuses_results
+    ctx.graph = RunGraph(start.recall or Recall(), memory=again)
     ctx.sequence = count()
     ctx.task_runner = None
     ctx.cancel_requested = False
