@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -70,5 +71,6 @@ def _run(command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"installing took longer than {PATIENCE} s") from None
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise UnavailableError(lines[-1] if lines else f"{command[0]} ended with code {done.returncode}")
+        # The reason may end in a page of the documentation, which names no index and no folder of this machine.
+        said = re.sub(r"https?://\S+", "the index", done.stderr).replace(str(FOLDER), FOLDER.name).split()
+        raise UnavailableError(" ".join(said)[:300] or f"uv ended with code {done.returncode}")
