@@ -12,8 +12,9 @@
 Policies are added up with ``+``; the parts that give no key do not count. A policy of your own is a subclass of
 `CachePolicy` with `compute_key`, or a function given to `CachePolicy.from_cache_key_fn`.
 
-Two tasks never share a key that a policy of this module made, whatever they are called with: the task's module
-and qualified name are part of it. Tasks share results by a `cache_key_fn` or a `result_storage_key` that gives the same key.
+Two tasks never share a key that a policy of this module made, whatever they are called with: the task's module and
+qualified name are part of it. For tasks that are to share results, a `cache_key_fn` or a `result_storage_key` gives
+both the same key.
 
 May import core, and the vocabulary beside it. Life of a key: `compute_key` when the task is called → the transaction of
 the attempt looks it up → the result is written under it.

@@ -16,7 +16,7 @@ LONGEST_NAME = 200
 NOT_THERE = (PathNotFoundError, FileNotFoundError, KeyError, ValueError)
 """What storages raise for a path under which nothing is."""
 
-_UNSAFE = re.compile(r"[%\\:*?\"<>|\x00-\x1f\x7f\ud800-\udfff]|^[.~]|[. ]$")
+_UNSAFE = re.compile(r"[%\\:*?\"<>|\x00-\x1f\x7f]|^[.~]|[. ]$")
 
 
 @runtime_checkable
@@ -79,7 +79,12 @@ def path_of(key: str) -> str:
     """
     if _is_simple(key):
         return key
-    return "/".join(_safe_name(part) for part in key.split("/"))
+    return "/".join(_safe_name(part) for part in key_of(key).split("/"))
+
+
+def key_of(key: str) -> str:
+    """The key as records hold it: lone surrogates, which no file or journal takes, are spelled out."""
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_simple(key: str) -> bool:
@@ -90,9 +95,9 @@ def _safe_name(part: str) -> str:
     if not part:
         return "%"
     name = _UNSAFE.sub(
-        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), part
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), part
     )
-    raw = name.encode("utf-8", "surrogatepass")
+    raw = name.encode()
     if len(raw) > LONGEST_NAME:
         from hashlib import sha256  # lazy: only very long keys need it
 

@@ -46,7 +46,7 @@ from levada.results.records import (
     unpack_header,
 )
 from levada.results.steps import Call, Steps, adrive, drive, settle
-from levada.results.storages import NOT_THERE, open_storage, path_of, resolve_result_storage, storage_name
+from levada.results.storages import NOT_THERE, key_of, open_storage, path_of, resolve_result_storage, storage_name
 from levada.serializers.base import Serializer, resolve_serializer
 from levada.wire.records import Payload
 
@@ -62,6 +62,9 @@ _QUICK = (LocalFileSystem, MemoryFileSystem)
 """Storages whose small files are read and written on the event loop's own thread; a hop to another costs more."""
 
 _QUICK_BYTES = 256 * 1024
+
+_FORGOTTEN = 0
+"""The expiration of what was forgotten in a storage that cannot delete."""
 
 
 def _wall_clock() -> int:
@@ -310,7 +313,7 @@ class ResultStore(StoreLocks):
         if isinstance(obj, ResultRecord):
             return obj
         metadata = ResultRecordMetadata(
-            storage_key=key if key is not None else self.storage_key_fn(),
+            storage_key=key_of(self.storage_key_fn() if key is None else key),
             serializer_specification=self.serializer.specification(),
             expiration_us=expiration_us(expiration),
             type=type_name(obj),
@@ -366,7 +369,7 @@ class ResultStore(StoreLocks):
 
     def _write_record_steps(self, record: ResultRecord, holder: str | None) -> Steps[Payload]:
         metadata = record.metadata
-        key = metadata.storage_key or self.storage_key_fn()
+        key = key_of(self.storage_key_fn() if metadata.storage_key is None else metadata.storage_key)
         metadata.storage_key = key
         self.refuse_foreign_lock(key, holder)
         body, header = record.body(), record.header()
@@ -403,7 +406,7 @@ class ResultStore(StoreLocks):
             return None
         body = memoryview(head)[header_length(head) :]
         complete = not apart and len(body) == metadata.size and metadata.size <= self.inline_bytes
-        return self._payload(key, metadata, body if complete else None)
+        return self._payload(key_of(key), metadata, body if complete else None)
 
     def _head_steps(self, storage: Any, path: str) -> Steps[bytes | None]:
         """The first bytes of a file, with its whole header; None when there is no file."""
@@ -439,6 +442,8 @@ class ResultStore(StoreLocks):
         storage = self.storage if storage is None else storage
         content = yield Call(storage.read_path, path_of(key))
         metadata = unpack_header(content)
+        if metadata.expiration_us == _FORGOTTEN:
+            raise PathNotFoundError(f"Path {path_of(key)} does not exist: what was there is forgotten.")
         body = unpack_body(content, metadata)
         return ResultRecord(metadata, blob=body, payload=self._payload(key, metadata, None))
 
@@ -473,7 +478,7 @@ class ResultStore(StoreLocks):
             if delete is not None:
                 yield Call(delete, path_of(key), quick=isinstance(storage, _QUICK))
             elif (yield from self._exists_steps(storage, path_of(key))):
-                gone = ResultRecordMetadata(storage_key=key, expiration_us=0)
+                gone = ResultRecordMetadata(storage_key=key, expiration_us=_FORGOTTEN)
                 yield from self._write_steps(storage, path_of(key), pack_header(gone), b"")
 
     def __repr__(self) -> str:
