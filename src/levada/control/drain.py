@@ -56,7 +56,7 @@ class DrainReport(Struct):
     """What a drain did.
 
     Attributes:
-        journals: how many had something to take in or to conclude.
+        journals: how many the home had.
         records, flow_runs, task_runs, logs, artifacts: how much was taken in.
         crashed_flow_runs: unfinished runs whose process is gone.
         crashed_task_runs: how many unfinished task runs went with it.
@@ -101,12 +101,17 @@ def drain(home: Path, store: Store, now_us: Callable[[], int] | None = None) -> 
     """
     report = DrainReport()
     now = now_us or _now_us
+    gone = []
     for directory in writers(home):
         try:
-            _drain_writer(directory, store, now, report)
+            if _take_in(directory, store, report):
+                gone.append(directory)
         except JournalError as error:
             # Written by a newer Levada: nothing of it is touched, and no verdict is given on what cannot be read.
             report.problems.append(JournalProblem(directory.writer.hex(), "unreadable", 0, 0, 0, str(error)))
+    # Verdicts come last: what a dead process left open may have been finished, or taken over, by another one.
+    for directory in gone:
+        _conclude(directory, store, now(), report)
     return report
 
 
@@ -114,11 +119,12 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-def _drain_writer(directory: WriterDirectory, store: Store, now: Callable[[], int], report: DrainReport) -> None:
+def _take_in(directory: WriterDirectory, store: Store, report: DrainReport) -> bool:
+    """Take in what a journal holds; whether its process is gone, so that nothing will ever come after it."""
     writer = directory.writer
     with store.read() as transaction:
         cursor = transaction.writers.find(writer) or WriterRow(0, 0, 0, 0)
-    touched = False
+    report.journals += 1
     while True:
         # Reading and decoding happen outside the transaction, so that they keep nobody waiting.
         reading = directory.read(cursor.segment, cursor.offset, RECORDS_AT_ONCE, cursor.sequence)
@@ -129,68 +135,70 @@ def _drain_writer(directory: WriterDirectory, store: Store, now: Callable[[], in
                 unknown.append((sequence, record))
             else:
                 batch.append((sequence, record))
-        gone = reading.done and not reading.live
         following = WriterRow(cursor.number, reading.segment, reading.offset, reading.sequence or 0)
-        if following == cursor and not gone:
-            return
-        with store.write() as transaction:
-            found = transaction.writers.get(writer)
-            if found[1:] != cursor[1:]:
-                cursor = found  # another drain was faster; go on from where it got
-                continue
-            taken = ingest(transaction, writer, batch)
-            for sequence, record in unknown:
-                transaction.writers.keep_unread(writer, sequence, record.payload)
-            transaction.writers.advance(writer, following.segment, following.offset, following.sequence)
-            crashed = _conclude(transaction, directory, now()) if gone else ([], 0)
+        if following != cursor:
+            with store.write() as transaction:
+                found = transaction.writers.get(writer)
+                if found[1:] != cursor[1:]:
+                    cursor = found  # another drain was faster; go on from where it got
+                    continue
+                taken = ingest(transaction, writer, batch)
+                for sequence, record in unknown:
+                    transaction.writers.keep_unread(writer, sequence, record.payload)
+                transaction.writers.advance(writer, following.segment, following.offset, following.sequence)
+                if faults.armed:
+                    faults.reach("control.drain.before_commit")
             if faults.armed:
-                faults.reach("control.drain.before_commit")
-        if faults.armed:
-            faults.reach("control.drain.after_commit")
-        report.journals += not touched
-        touched = True
-        report.count(taken)
-        report.unknown += len(unknown)
-        report.problems += [_problem(writer, problem) for problem in reading.problems]
-        report.crashed_flow_runs += [UUID(bytes=run) for run in crashed[0]]
-        report.crashed_task_runs += crashed[1]
-        if gone:
-            report.removed += directory.remove()
-            return
-        directory.remove_segments(following.segment)
+                faults.reach("control.drain.after_commit")
+            report.count(taken)
+            report.unknown += len(unknown)
+            report.problems += [_problem(writer, problem) for problem in reading.problems]
+            directory.remove_segments(following.segment)
+            cursor = following
         if reading.done:
-            return
-        cursor = following
+            return not reading.live
 
 
 def _problem(writer: bytes, problem: Problem) -> JournalProblem:
     return JournalProblem(writer.hex(), problem.kind, problem.segment, problem.offset, problem.size, problem.message)
 
 
-def _conclude(transaction: Transaction, directory: WriterDirectory, now: int) -> tuple[list[bytes], int]:
-    """Give the verdict on what a dead writer left unfinished: the runs, and how many task runs, that crashed."""
+def _conclude(directory: WriterDirectory, store: Store, now: int, report: DrainReport) -> None:
+    """Say what became of everything a dead writer left unfinished, and remove its journal."""
+    with store.write() as transaction:
+        runs, tasks = _crash_what_is_open(transaction, directory, now)
+        if faults.armed:
+            faults.reach("control.drain.before_commit")
+    if faults.armed:
+        faults.reach("control.drain.after_commit")
+    report.crashed_flow_runs += [UUID(bytes=run) for run in runs]
+    report.crashed_task_runs += tasks
+    report.removed += directory.remove()
+
+
+def _crash_what_is_open(transaction: Transaction, directory: WriterDirectory, now: int) -> tuple[list[bytes], int]:
+    """The runs, and how many task runs, that crashed with a writer."""
     writer = directory.writer
     at = _last_sign_of_life(directory, now)
-    crashed_tasks: dict[bytes, TaskRunRow] = {}
+    tasks: dict[bytes, TaskRunRow] = {}
     rows: list[FlowRunRow] = []
     tags: dict[bytes, list[str]] = {}
     for row in transaction.flow_runs.open_of_writer(writer):
         if _is_suspended(row):
             continue  # its process ended on purpose; somebody will resume it
-        process = _process_of(row)
-        message, details = _verdict(process, at, now)
+        message, details = _verdict(_process_of(row), at, now)
         crashed, tags[row.id] = crash_run(row, at, message, details)
         rows.append(crashed)
         for task in transaction.task_runs.open_of_run(row.id):
-            crashed_tasks[task.id] = crash_task(task, at, message, details)
-    left = [task for task in transaction.task_runs.open_of_holder(writer) if task.id not in crashed_tasks]
+            tasks[task.id] = crash_task(task, at, message, details)
     message, details = _verdict(_process_in(directory), at, now)
-    for task in left:
-        crashed_tasks[task.id] = crash_task(task, at, message, details)
+    for task in transaction.task_runs.open_of_holder(writer):
+        if task.id not in tasks:
+            tasks[task.id] = crash_task(task, at, message, details)
     if rows:
         transaction.flow_runs.save(rows, tags)
-    transaction.task_runs.replace(list(crashed_tasks.values()))
-    return [row.id for row in rows], len(crashed_tasks)
+    transaction.task_runs.replace(list(tasks.values()))
+    return [row.id for row in rows], len(tasks)
 
 
 def _is_suspended(row: FlowRunRow) -> bool:
