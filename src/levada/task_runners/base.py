@@ -22,6 +22,7 @@ class Submission(Protocol):
     upstream: tuple[Future[Any], ...]
     is_async: bool
     name: str
+    timeout: float | None
 
     def run(self) -> State:
         """Run the call on this thread; returns its final state."""
@@ -37,6 +38,10 @@ class Submission(Protocol):
 
     def abandon(self, reason: str) -> State:
         """Record that the call never started; returns its Cancelled state."""
+        ...
+
+    def end(self, state: State) -> State:
+        """Record how the call ended that could not record it itself; returns that state."""
         ...
 
     def crash(self, error: BaseException) -> State:
@@ -77,7 +82,7 @@ class Job:
         """Run it on this thread, unless it was taken back."""
         if self.claim():
             try:
-                state = self.submission.run()
+                state = self.runner._carry_out(self)  # noqa: SLF001 - the two are one machine
             except BaseException as error:  # noqa: BLE001 - whatever ends the body, those who wait must learn of it
                 state = state_after(self, error)
             self.end(state)
@@ -88,7 +93,7 @@ class Job:
         try:
             self.submission.future.finish(state)
         finally:
-            runner._ended(self)  # noqa: SLF001 - the two are one machine
+            runner._ended(self)  # noqa: SLF001
 
     def before_block(self) -> None:
         """Part of `Keeper`."""
@@ -313,6 +318,10 @@ class TaskRunner:
     def _start(self, job: Job) -> None:
         """Run a job whose upstream has ended, now or when there is room; must not block."""
         raise NotImplementedError
+
+    def _carry_out(self, job: Job) -> State:
+        """Run a job that was claimed, on this thread; gives its final state."""
+        return job.submission.run()
 
     def _start_batch(self, jobs: list[Job]) -> None:
         """Run several jobs in one place, one after the other."""
