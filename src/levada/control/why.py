@@ -99,7 +99,7 @@ def _said(state: StateView) -> list[str]:
     """What the state itself says: its reason, its message, the moment it waits for."""
     details = state.details or {}
     said = [str(details["reason"])] if details.get("reason") else []
-    if state.message and not any(state.message in reason for reason in said):
+    if state.message and not any(state.message.rstrip(".") in reason for reason in said):
         said.append(state.message)
     moment = _moment(details.get("scheduled_time"))
     if moment is not None and state.type in {_T.SCHEDULED, _T.PAUSED}:
