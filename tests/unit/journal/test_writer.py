@@ -15,6 +15,7 @@ from tests.unit.journal.stream import (
     WRITER,
     directory,
     entries,
+    full_disk,
     journal,
     log_line,
     problems,
@@ -190,39 +191,43 @@ def test_a_signal_handler_may_append_in_the_middle_of_an_append(tmp_path):
     assert sum(1 for record in found if not hasattr(record, "n")) == len(handled)
 
 
-def test_a_signal_that_raises_in_the_middle_of_an_append_damages_nothing(tmp_path):
-    """A timeout or Ctrl-C may strike between the write and the counting of it.
+class Strike(BaseException):
+    pass
 
-    Then the next append would have used a sequence number twice, had it not asked the file first.
-    """
 
-    class Strike(BaseException):
-        pass
+def append_under_strikes(writer, count):
+    """Append while a signal raises again and again; returns the appends that returned, and the number of strikes."""
 
-    writer = journal(tmp_path, segment_bytes=20_000)
-    strikes, done = 0, []
+    done, strikes, n = [], 0, 0
 
     def handler(*_: object) -> None:
-        raise Strike
+        if n < count:
+            raise Strike
 
-    n = 0
     before = signal.signal(signal.SIGALRM, handler)
     try:
-        while n < 10_000:
+        while n < count:
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.000_4)
-                while n < 10_000:
+                while n < count:
                     n += 1
                     writer.append(task_state(n))
                     done.append(n)
             except Strike:
                 strikes += 1
     finally:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except Strike:
-            strikes += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    return done, strikes
+
+
+def test_a_signal_that_raises_in_the_middle_of_an_append_damages_nothing(tmp_path):
+    """A timeout or Ctrl-C may strike between the write and the counting of it.
+
+    Then the next append would have used a sequence number twice, had it not asked the file first.
+    """
+    writer = journal(tmp_path, segment_bytes=20_000)
+    done, strikes = append_under_strikes(writer, 10_000)
     writer.append(task_state(0))
     writer.close()
     found = [record.n for record in records(tmp_path)]
@@ -230,6 +235,24 @@ def test_a_signal_that_raises_in_the_middle_of_an_append_damages_nothing(tmp_pat
     assert problems(tmp_path) == []
     assert set(done) <= set(found), "an append that returned is on disk"
     assert len(found) == len(set(found)), "none is there twice"
+
+
+def test_a_signal_that_raises_while_the_disk_is_full_damages_nothing(tmp_path):
+    told: list[str] = []
+    time = [0.0]
+    writer = journal(tmp_path, fallbacks=[], on_trouble=told.append, monotonic=lambda: time[0])
+    with full_disk():
+        done, strikes = append_under_strikes(writer, 5_000)
+    time[0] = 1_000.0
+    more, more_strikes = append_under_strikes(writer, 5_000)
+    writer.append(task_state(0))
+    writer.close()
+    found = [record.n for record in records(tmp_path)]
+    assert strikes + more_strikes > 20
+    assert problems(tmp_path) == []
+    assert set(done) | set(more) <= set(found)
+    assert max(found.count(n) for n in range(0, 5_001, 50)) <= 2, "once for each of the two rounds"
+    assert len(found) <= 10_001
 
 
 def test_the_fault_points_stand_where_they_say(tmp_path):
