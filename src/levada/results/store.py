@@ -167,8 +167,9 @@ class ResultStore(StoreLocks):
             changes["result_storage"] = author.result_storage
         if getattr(author, "result_serializer", None) is not None:
             changes["serializer"] = author.result_serializer
-        if getattr(author, "cache_result_in_memory", True) != self.cache_result_in_memory:
-            changes["cache_result_in_memory"] = author.cache_result_in_memory
+        in_memory = getattr(author, "cache_result_in_memory", self.cache_result_in_memory)
+        if in_memory != self.cache_result_in_memory:
+            changes["cache_result_in_memory"] = in_memory
         return self.model_copy(update=changes) if changes else self
 
     # What nobody asked to persist
