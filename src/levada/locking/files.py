@@ -156,20 +156,19 @@ class FileSystemLockManager:
             if own is not None:
                 del self._own[key]
                 os.close(own.handle)
-            handle = self._lock_file(key)
+            handle = self._lock_file(key, holding)
             if handle is None:
                 return False
-            _write(handle, holding)
             self._own[key] = _Own(handle, holding)
             return True
 
-    def _lock_file(self, key: str) -> int | None:
-        """An open file that is the one under the key's name, with the kernel's lock on it; None when another has it."""
+    def _lock_file(self, key: str, holding: _Holding) -> int | None:
+        """The open file under the key's name, with the kernel's lock on it and our words in it; None: another has it."""
         path = self._path(key)
         for _ in range(3):  # a look of somebody else, or a release in this moment, may get in the way
             handle = _open(path)
             if _flock(handle):
-                if _same_file(handle, path):
+                if _claim(handle, path, holding):
                     return handle
             else:
                 found = _read(handle)
@@ -185,8 +184,8 @@ class FileSystemLockManager:
         """Who has the lock, from the file; None when it has expired or its process is gone."""
         with self._mutex:
             own = self._own.get(key)
-            if own is not None:
-                return own.holding if self._still_ours(key, own) and not _expired(own.holding) else None
+            if own is not None and self._still_ours(key, own):
+                return None if _expired(own.holding) else own.holding
         try:
             handle = os.open(self._path(key), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -293,6 +292,17 @@ def _guard(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _claim(handle: int, path: Path, holding: _Holding) -> bool:
+    """Write who has the lock into a file that the kernel locked for us; False when it is not the file any more."""
+    if os.fstat(handle).st_size == 0:
+        _write(handle, holding)
+        return _same_file(handle, path)
+    # The words of a dead holder are still in it. A thief who has read that they expired may be about to replace it.
+    with _guard(path.parent):
+        _write(handle, holding)
+        return _same_file(handle, path)
 
 
 def _take_name(handle: int, path: Path) -> None:
