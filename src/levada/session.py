@@ -58,7 +58,7 @@ def build() -> Session:
     journal = JournalWriter(
         home,
         writer=new_id(),
-        durability="fsync" if settings.journal.durability == "fsync" else "buffered",
+        durability="buffered" if settings.journal.durability == "buffered" else "fsync",
         segment_bytes=settings.journal.segment_bytes,
     )
     results = ResultStore(

@@ -27,7 +27,7 @@ _Seconds = Annotated[float, Meta(ge=0)]
 
 
 class ApiSettings(Struct, frozen=True):
-    """Where the control plane is."""
+    """Where the control plane is. This version has no server yet: these are kept for it, and only shown."""
 
     url: Annotated[
         str | None,
@@ -37,9 +37,6 @@ class ApiSettings(Struct, frozen=True):
         ),
     ] = None
     key: Annotated[str | None, Meta(description="Key that the server knows us by.", extra={"secret": True})] = None
-    request_timeout: Annotated[
-        float, Meta(gt=0, description="Seconds after which a request to the server is given up.")
-    ] = 300.0
 
 
 class ResultSettings(Struct, frozen=True):
@@ -114,8 +111,10 @@ class FlowSettings(Struct, frozen=True):
     ] = 0.0
     retry_reuses_results: Annotated[
         bool,
-        Meta(description="Whether a flow that is run again takes the results of tasks that completed before, as a "
-             "resumed run does, instead of running them again."),
+        Meta(
+            description="Whether a flow that is run again takes the results of tasks that completed before, as a "
+            "resumed run does, instead of running them again."
+        ),
     ] = True
     leftovers: Annotated[
         Literal["wait", "cancel"],
@@ -129,8 +128,8 @@ class JournalSettings(Struct, frozen=True):
     durability: Annotated[
         Literal["buffered", "fsync", "acknowledged"],
         Meta(
-            description="When a step counts as recorded: `buffered` survives the death of the process, `fsync` the "
-            "loss of power, `acknowledged` waits for the control plane."
+            description="When a step counts as recorded: `buffered` survives the death of the process, `fsync` also "
+            "the loss of power; `acknowledged` waits for a server, and is `fsync` where there is none."
         ),
     ] = "buffered"
     segment_bytes: Annotated[
@@ -151,7 +150,6 @@ class LoggingSettings(Struct, frozen=True):
     log_prints: Annotated[bool, Meta(description="Record what flows and tasks print as log lines.")] = False
     to_console: Annotated[bool, Meta(description="Show log lines on standard error as they are recorded.")] = True
     colors: Annotated[bool, Meta(description="Colour log lines on a terminal.")] = True
-    markup: Annotated[bool, Meta(description="Read `[bold]`-style markup in log messages on a terminal.")] = False
 
 
 class CliSettings(Struct, frozen=True):
@@ -175,18 +173,6 @@ class ConcurrencySettings(Struct, frozen=True):
         float,
         Meta(ge=1, description="Seconds after which slots of a holder that went silent are free again."),
     ] = 300.0
-
-
-class DatabaseSettings(Struct, frozen=True):
-    """Where the embedded control plane keeps its tables."""
-
-    url: Annotated[
-        str | None,
-        Meta(
-            description="Database of the embedded control plane. Unset: `levada.db` in the home.",
-            extra={"secret": True},
-        ),
-    ] = None
 
 
 class Source(Struct, frozen=True):
@@ -237,7 +223,6 @@ class Settings(Struct, frozen=True):
     logging: LoggingSettings = LoggingSettings()
     cli: CliSettings = CliSettings()
     concurrency: ConcurrencySettings = ConcurrencySettings()
-    database: DatabaseSettings = DatabaseSettings()
     sources: dict[str, Source] = {}
 
     def value(self, name: str) -> Any:
