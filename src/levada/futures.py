@@ -722,7 +722,7 @@ def _shape_for(kind: type) -> _Shape | None:
         return _Shape(list, lambda value, parts: tuple.__new__(value.__class__, parts))
     if issubclass(kind, (set, frozenset)):
         return _Shape(list, _rebuild_set)
-    if hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_copy"):
+    if hasattr(kind, "model_fields") and hasattr(kind, "model_copy"):
         return _Shape(lambda value: list(_model_fields(value).values()), _rebuild_model)
     if hasattr(kind, "__dataclass_fields__"):
         return _Shape(lambda value: list(_data_fields(value).values()), _rebuild_dataclass)

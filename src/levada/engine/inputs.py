@@ -108,7 +108,7 @@ def _children(value: Any) -> Any:
         return list(value)
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
-    fields = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "__pydantic_fields__", None)
+    fields = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "model_fields", None)
     if fields is not None and not isinstance(value, type):
         return [getattr(value, name) for name in fields if hasattr(value, name)]
     return None
@@ -161,7 +161,7 @@ def _rebuild(value: Any, parts: list[Any]) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return kind(parts)
     copied = _copy(value)
-    fields = getattr(kind, "__dataclass_fields__", None) or kind.__pydantic_fields__
+    fields = getattr(kind, "__dataclass_fields__", None) or kind.model_fields
     names = [name for name in fields if hasattr(value, name)]
     for name, part in zip(names, parts, strict=True):
         object.__setattr__(copied, name, part)
