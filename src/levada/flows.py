@@ -238,6 +238,13 @@ class Flow(Definition, Generic[P, R]):
             changed.fn, changed.signature, changed.ismethod = self.fn, self.signature, True
         return changed
 
+    @property
+    def parameters(self) -> Any:
+        """The JSON schema of the parameters, for forms and checks: title, type, properties, required, definitions."""
+        from levada.validation import parameter_schema  # lazy: pydantic is imported only when the schema is asked for
+
+        return parameter_schema(self.signature)
+
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Parameters checked against and turned into their annotations.
 

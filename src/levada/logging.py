@@ -6,6 +6,7 @@ import logging as _logging
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from levada.core.errors import MissingContextError
 from levada.engine.context import FlowRunContext, TaskRunContext, flow_var, task_var
@@ -15,17 +16,26 @@ _disabled = 0
 
 
 class RunLogger(_logging.LoggerAdapter[_logging.Logger]):
-    """A logger of one run. Fields given with `extra=` are recorded as structured data."""
+    """A logger of one run. Fields given with `extra=` are recorded as structured data.
+
+    Attributes:
+        extra: ids and names of the run, and the fields that this logger adds to every line.
+    """
+
+    def __init__(self, logger: _logging.Logger, fields: dict[str, Any], run: dict[str, str] | None = None) -> None:
+        super().__init__(logger, {**(run or {}), **fields})
+        self._fields = fields
+        self._run = run
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Add this run's own fields to those of the call."""
-        if self.extra:
-            kwargs["extra"] = {**self.extra, **(kwargs.get("extra") or {})}
+        """Add this logger's own fields to those of the call."""
+        if self._fields:
+            kwargs["extra"] = {**self._fields, **(kwargs.get("extra") or {})}
         return msg, kwargs
 
     def getChild(self, suffix: str, extra: dict[str, Any] | None = None) -> RunLogger:  # noqa: N802 - logging's name
         """A logger below this one."""
-        return RunLogger(self.logger.getChild(suffix), {**(self.extra or {}), **(extra or {})})
+        return RunLogger(self.logger.getChild(suffix), {**self._fields, **(extra or {})}, self._run)
 
 
 def get_run_logger(context: Any = None, **extra: Any) -> RunLogger:
@@ -50,7 +60,26 @@ def get_run_logger(context: Any = None, **extra: Any) -> RunLogger:
     name = TASK_RUNS if isinstance(found, TaskRunContext) else FLOW_RUNS
     if context is not None:
         extra = {**_of(found), **extra}
-    return RunLogger(_logging.getLogger(name), extra)
+    return RunLogger(_logging.getLogger(name), extra, _described(found))
+
+
+def _described(ctx: FlowRunContext | TaskRunContext) -> dict[str, str]:
+    """Ids and names of a run, as text."""
+    flow = ctx if isinstance(ctx, FlowRunContext) else ctx.flow_context
+    described: dict[str, str] = {}
+    if flow is not None:
+        described = {
+            "flow_run_id": str(flow.flow_run.id),
+            "flow_run_name": flow.flow_run.name,
+            "flow_name": flow.flow.name,
+        }
+    if isinstance(ctx, TaskRunContext):
+        described |= {
+            "task_run_id": str(UUID(bytes=ctx.task_id)),
+            "task_run_name": ctx.name,
+            "task_name": ctx.task.name,
+        }
+    return described
 
 
 def _of(ctx: FlowRunContext | TaskRunContext) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _split(task: Any, parameters: dict[str, Any]) -> tuple[dict[str, Any], dict[
         if name == varkw:
             for key, item in value.items():
                 _put(f"**{key}", item, spread, fixed)
-        else:
+        elif name != task.signature.variable_positional or value:
             _put(name, value, spread, fixed)
     if not spread:
         raise MappingMissingIterable(
@@ -164,7 +164,8 @@ def _whole(task: Any, fixed: dict[str, Any], given: dict[str, Any]) -> dict[str,
             result[name] = extra
         elif name in merged:
             value = merged[name]
-            result[name] = value if name != signature.variable_positional or isinstance(value, tuple) else (value,)
+            several = name == signature.variable_positional
+            result[name] = (tuple(value) if hasattr(value, "__iter__") else (value,)) if several else value
         elif name in signature.defaults:
             result[name] = signature.defaults[name]
         elif name == signature.variable_positional:

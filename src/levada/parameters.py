@@ -152,14 +152,15 @@ class Signature:
         import inspect  # lazy: only to word the error as Python does
 
         name = getattr(self.function, "__name__", "the function")
+        signature = inspect.signature(self.function)
+        parameters = [p for p in signature.parameters.values() if p.name in self.names]
         try:
-            signature = inspect.signature(self.function)
-            parameters = [p for p in signature.parameters.values() if p.name in self.names]
             signature.replace(parameters=parameters).bind(*args, **kwargs)
         except TypeError as error:
+            shown = ", ".join(map(str, parameters))
             return ParameterBindError(
                 f"Error binding parameters for function '{name}': {error}.\n"
-                f"Function '{name}' has signature '{', '.join(self.names)}' but received args: {args} "
+                f"Function '{name}' has signature '{shown}' but received args: {args} "
                 f"and kwargs: {list(kwargs)}."
             )
         return ParameterBindError(f"Error binding parameters for function '{name}'.")

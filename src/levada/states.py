@@ -174,6 +174,35 @@ def format_exception(exc: BaseException) -> str:
     return f"{type(exc).__name__}: {exc}"
 
 
+def exception_to_failed_state(exc: BaseException, message: str | None = None, **_: Any) -> State:
+    """The state of a run that raised: the message, if one is given, in front of the exception's own text."""
+    text = format_exception(exc)
+    return Failed(data=exc, message=f"{message} {text}" if message else text)
+
+
+async def aexception_to_failed_state(exc: BaseException, message: str | None = None, **fields: Any) -> State:
+    """`exception_to_failed_state`, for async code."""
+    return exception_to_failed_state(exc, message, **fields)
+
+
+def exception_to_crashed_state(exc: BaseException, **_: Any) -> State:
+    """The state of a run that something other than an `Exception` ended."""
+    if isinstance(exc, KeyboardInterrupt):
+        message = "Execution was aborted by an interrupt signal."
+    elif isinstance(exc, SystemExit):
+        message = "Execution was aborted by Python system exit call."
+    elif type(exc).__name__ == "CancelledError":
+        message = "Execution was cancelled by the runtime environment."
+    else:
+        message = f"Execution was interrupted by an unexpected exception: {format_exception(exc)}"
+    return Crashed(data=exc, message=message)
+
+
+async def aexception_to_crashed_state(exc: BaseException, **fields: Any) -> State:
+    """`exception_to_crashed_state`, for async code."""
+    return exception_to_crashed_state(exc, **fields)
+
+
 class StateGroup:
     """Several states, counted."""
 
@@ -239,9 +268,13 @@ __all__ = [
     "StateType",
     "Submitting",
     "Suspended",
+    "aexception_to_crashed_state",
+    "aexception_to_failed_state",
     "aget_state_exception",
     "araise_state_exception",
     "exception_of",
+    "exception_to_crashed_state",
+    "exception_to_failed_state",
     "format_exception",
     "get_state_exception",
     "get_state_result",

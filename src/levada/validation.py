@@ -6,14 +6,47 @@ import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 if TYPE_CHECKING:
     from levada.parameters import Signature
 
 _LOOSE = ConfigDict(arbitrary_types_allowed=True)
+
+
+class ParameterSchema(Struct):
+    """The JSON schema of a function's parameters (JSON Schema 2020-12, as pydantic writes it)."""
+
+    title: str = "Parameters"
+    type: str = "object"
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    definitions: dict[str, Any] = {}
+
+
+def parameter_schema(signature: Signature) -> ParameterSchema:
+    """The JSON schema of a function's parameters; those that JSON cannot describe are left open."""
+    schema = ParameterSchema(properties={}, required=[], definitions={})
+    for position, (name, adapter) in enumerate(adapters_of(signature).items()):
+        try:
+            found = adapter.json_schema(ref_template="#/definitions/{model}")
+        except PydanticInvalidForJsonSchema:
+            found = {}
+        schema.definitions.update(found.pop("$defs", {}))
+        entry: dict[str, Any] = {
+            "title": name,
+            "position": position,
+            **{k: v for k, v in found.items() if k != "title"},
+        }
+        if name in signature.defaults:
+            entry["default"] = jsonable(signature.defaults[name])
+        elif name not in (signature.variable_positional, signature.variable_keywords):
+            schema.required.append(name)
+        schema.properties[name] = entry
+    return schema
 
 
 def adapters_of(signature: Signature) -> dict[str, TypeAdapter[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from uuid import UUID
 
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
@@ -43,3 +44,9 @@ def created_us(raw: bytes) -> int:
     """Microseconds since 1970 at which a version-7 id was made."""
     value = int.from_bytes(raw, "big")
     return (value >> 80) * 1000 + ((value >> 64) & 0xFFF)
+
+
+def flow_id(name: str) -> UUID:
+    """The id of the flow of that name, the same on every machine: a version-8 UUID made from the name's digest."""
+    raw = int.from_bytes(blake2b(name.encode(), digest_size=16, person=b"levada flow").digest(), "big")
+    return UUID(int=raw & _KEEP | (0x8 << 76) | (0b10 << 62))

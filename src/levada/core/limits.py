@@ -4,11 +4,15 @@ A limit has a number of slots. What occupies it is *derived*, never counted: the
 the level of a leaky bucket into which `rate_limit` pours and from which `decay` slots a second run out. There is no
 counter that could drift from the truth. A limit that is not active is looked at by nobody: slots are given, and
 recorded, so that switching it on counts those who are inside.
+
+Who came first goes first: slots that an earlier waiter can use now are his. A waiter who cannot use them yet (he wants
+more, or needs another limit as well) holds nobody up, so that no slot lies idle and nobody waits for one who waits for
+him.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -37,16 +41,25 @@ class Limit(Struct, frozen=True):
     decay: float = 0.0
 
 
+class Ask(Struct, frozen=True):
+    """So many slots in each of some limits, all at once."""
+
+    names: tuple[str, ...]
+    slots: int
+
+
 class Verdict(Struct, frozen=True):
     """What the law says to one who asks.
 
     Attributes:
-        full: the limits that have no room; empty when the slots may be had.
-        retry_after: seconds after which a bucket will have run out far enough; None when that depends on holders.
+        full: the limits that have no room for him; empty when the slots may be had.
+        retry_after: seconds after which a bucket will have run out far enough; None when that depends on others.
+        look_again: seconds after which it makes sense to look again, by how fast slots come and go here.
     """
 
     full: tuple[str, ...] = ()
     retry_after: float | None = None
+    look_again: float | None = None
 
     @property
     def granted(self) -> bool:
@@ -59,7 +72,13 @@ def level_at(level: float, since_us: int, now_us: int, decay: float) -> float:
     return max(0.0, level - decay * max(0, now_us - since_us) / 1e6)
 
 
-def decide(limits: Iterable[Limit], slots: int, occupied: Mapping[str, float], levels: Mapping[str, float]) -> Verdict:
+def decide(
+    limits: Iterable[Limit],
+    slots: int,
+    occupied: Mapping[str, float],
+    levels: Mapping[str, float],
+    before: Sequence[tuple[Ask, Iterable[Limit]]] = (),
+) -> Verdict:
     """Whether `slots` may be had in all of the limits at once.
 
     Args:
@@ -67,24 +86,37 @@ def decide(limits: Iterable[Limit], slots: int, occupied: Mapping[str, float], l
         slots: how many in each of them.
         occupied: slots of living leases, by name.
         levels: what is in the buckets now, by name.
+        before: those who came earlier and still wait, who came first before, with their limits.
 
     Raises:
         ConcurrencySlotAcquisitionError: more slots than an active limit has; waiting would never help.
     """
-    full: list[str] = []
-    waits: list[float | None] = []
+    limits = list(limits)
     for limit in limits:
-        if not limit.active:
-            continue
-        if slots > limit.slots:
+        if limit.active and slots > limit.slots:
             raise ConcurrencySlotAcquisitionError(_never(limit, slots))
+    taken = dict(occupied)
+    for ask, theirs in before:
+        if not _shortages(theirs, ask.slots, taken, levels):
+            for name in ask.names:
+                taken[name] = taken.get(name, 0) + ask.slots
+    shortages = _shortages(limits, slots, taken, levels)
+    waits = list(shortages.values())
+    known = [wait for wait in waits if wait is not None]
+    return Verdict(tuple(shortages), max(known) if known and len(known) == len(waits) else None)
+
+
+def _shortages(
+    limits: Iterable[Limit], slots: int, occupied: Mapping[str, float], levels: Mapping[str, float]
+) -> dict[str, float | None]:
+    """The limits without room, each with the seconds until its bucket has run out far enough, if that will do."""
+    found: dict[str, float | None] = {}
+    for limit in limits:
         level = levels.get(limit.name, 0.0)
         excess = occupied.get(limit.name, 0) + level + slots - limit.slots
-        if excess > _ROUNDING:
-            full.append(limit.name)
-            waits.append(excess / limit.decay if limit.decay > 0 and excess <= level + _ROUNDING else None)
-    known = [wait for wait in waits if wait is not None]
-    return Verdict(tuple(full), max(known) if known and len(known) == len(waits) else None)
+        if limit.active and excess > _ROUNDING:
+            found[limit.name] = excess / limit.decay if limit.decay > 0 and excess <= level + _ROUNDING else None
+    return found
 
 
 def _never(limit: Limit, slots: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -162,8 +162,10 @@ class State:
         return self._details is not None or self.origin is not None
 
     @property
-    def id(self) -> UUID | None:
-        """Id of the state, when it came from a store."""
+    def id(self) -> UUID:
+        """Id of the state; made when first asked for."""
+        if self._id is None:
+            self._id = uuid4()
         return self._id
 
     @property
@@ -257,7 +259,10 @@ class State:
         }
         return State(**{**fields, **changes})
 
-    model_copy = fresh_copy
+    def model_copy(self, *, update: dict[str, Any] | None = None, deep: bool = False) -> State:
+        """`fresh_copy`, in the words of pydantic."""
+        del deep
+        return self.fresh_copy(**(update or {}))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):
@@ -287,10 +292,12 @@ def read_result(state: State, raise_on_failure: bool) -> Any:
         raise UnfinishedRun(f"Run is in {state.type.value} state, its result is not available.")
     if state.is_completed():
         return _value_of(state)
-    error = exception_of(state)
     if raise_on_failure:
-        raise error
-    return error
+        raise exception_of(state)
+    data = state.data
+    if data is None or isinstance(data, (str, ResultHandle)):
+        return exception_of(state)
+    return data
 
 
 def _value_of(state: State) -> Any:
@@ -301,6 +308,10 @@ def _value_of(state: State) -> Any:
             "not be serialized, or because persist_result=False was set."
         )
     return data.get() if isinstance(data, ResultHandle) else data
+
+
+def _is_group(data: Any) -> bool:
+    return isinstance(data, (list, tuple, set, frozenset)) and bool(data) and all(isinstance(x, State) for x in data)
 
 
 _WRAPPERS: dict[StateType, type[RunError]] = {
@@ -329,7 +340,7 @@ def exception_of(state: State) -> BaseException:
         return data
     if isinstance(data, State):
         return exception_of(data)
-    if isinstance(data, (list, tuple, set, frozenset)) and data and all(isinstance(item, State) for item in data):
+    if _is_group(data):
         return exception_of(next(item for item in data if not item.is_completed()))
     if isinstance(data, str):
         return wrapper(data)

@@ -29,7 +29,7 @@ FIELDS: dict[str, Callable[[], Any]] = {
 }
 """Every attribute, and how it is read."""
 
-__all__ = ["FIELDS", *FIELDS]  # noqa: PLE0604 - the attributes are looked up when they are asked for
+__all__ = [*FIELDS]  # noqa: PLE0604 - the attributes are looked up when they are asked for
 
 
 def __getattr__(name: str) -> Any:

@@ -226,6 +226,8 @@ class LimitView(Struct, omit_defaults=True):
     active: bool = True
     slot_decay_per_second: float = 0.0
     holders: list[Holder] = field(default_factory=list)
+    waiting: int = 0
+    """How many wait for slots now."""
 
     @property
     def active_slots(self) -> int:

@@ -136,7 +136,13 @@ MODULES: dict[str, Window] = {
     "prefect.flows": Window("levada.flows"),
     "prefect.tasks": Window("levada.tasks"),
     "prefect.futures": Window("levada.futures"),
-    "prefect.states": Window("levada.states"),
+    "prefect.states": Window(
+        "levada.states",
+        renamed={
+            "exception_to_failed_state": "levada.states:aexception_to_failed_state",
+            "exception_to_crashed_state": "levada.states:aexception_to_crashed_state",
+        },
+    ),
     "prefect.context": Window("levada.context"),
     "prefect.exceptions": Window("levada.exceptions", renamed=_ERRORS),
     "prefect.task_runners": Window("levada.task_runners"),
