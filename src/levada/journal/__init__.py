@@ -11,12 +11,16 @@ May import wire and core.
 
 from __future__ import annotations
 
-from levada.journal.format import UnknownRecord
-from levada.journal.inbox import post_command, take_commands
-from levada.journal.memory import MemoryJournal
-from levada.journal.reader import Entry, Problem, Reading, WriterDirectory, writers
-from levada.journal.verify import WriterReport, verify
-from levada.journal.writer import JournalWriter
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from levada.journal.format import UnknownRecord
+    from levada.journal.health import WriterReport, verify
+    from levada.journal.inbox import post_command, take_commands
+    from levada.journal.memory import MemoryJournal
+    from levada.journal.reader import Entry, Problem, Reading, WriterDirectory, writers
+    from levada.journal.writer import JournalWriter
 
 __all__ = [
     "Entry",
@@ -32,3 +36,27 @@ __all__ = [
     "verify",
     "writers",
 ]
+
+_MODULES = {
+    "Entry": "reader",
+    "JournalWriter": "writer",
+    "MemoryJournal": "memory",
+    "Problem": "reader",
+    "Reading": "reader",
+    "UnknownRecord": "format",
+    "WriterDirectory": "reader",
+    "WriterReport": "health",
+    "post_command": "inbox",
+    "take_commands": "inbox",
+    "verify": "health",
+    "writers": "reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # A process that only writes, which is every run, does not pay for reading.
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"levada.journal.{module}"), name)
+    return value

@@ -12,6 +12,7 @@ bytes that a user logged, are never taken for records.
 
 from __future__ import annotations
 
+from functools import cache
 from struct import Struct
 from typing import Any, Final
 from zlib import crc32
@@ -128,7 +129,7 @@ def encode(record: Record) -> bytes:
 def decode(payload: bytes | memoryview) -> Record | UnknownRecord:
     """The record of a payload; one that is not understood is kept as an `UnknownRecord`."""
     try:
-        record: Record = _decode(payload)
+        record: Record = _decoder().decode(payload)
     except msgspec.MsgspecError as problem:
         return UnknownRecord(_tag_of(payload), bytes(payload), str(problem))
     return record
@@ -174,4 +175,9 @@ def _softened(value: Any, depth: int) -> Any:
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_as_text).encode
-_decode = msgspec.msgpack.Decoder(Record).decode
+
+
+@cache
+def _decoder() -> msgspec.msgpack.Decoder[Record]:
+    # Made when something is first read, because a process that only writes does not need it.
+    return msgspec.msgpack.Decoder(Record)
