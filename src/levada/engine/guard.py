@@ -8,7 +8,6 @@ it opens.
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +16,16 @@ from typing import Any
 
 def interrupt_thread(ident: int, error: type[BaseException]) -> bool:
     """Raise an exception in a thread at its next bytecode; False when there is no such thread."""
+    import ctypes  # lazy: only an interrupt needs it, every start would pay for it
+
     reached: int = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
     return reached == 1
 
 
 def clear_interrupt(ident: int) -> None:
     """Take back an interrupt that has not been raised yet."""
+    import ctypes  # lazy: only an interrupt needs it, every start would pay for it
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
 
 
