@@ -414,6 +414,7 @@ def test_a_waiting_process_gets_the_slot_of_one_that_is_killed(limits: Limits) -
             process.communicate()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_does_not_give_back_what_its_parent_holds(limits: Limits) -> None:
     limits.create("db", 1)
     with concurrency("db"):

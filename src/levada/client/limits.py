@@ -1,7 +1,7 @@
 """Slots for the code of this process: waited for, held, renewed, given back.
 
 `Slots` is what the engine asks for tagged tasks (`levada.engine.session.Limits`) and what `levada.concurrency` is made
-of. There is no server: who waits looks into the store, after 2 ms at first and after at most 50 ms later on, and is
+of. There is no server: who waits looks into the store every 2 to 50 ms, by how fast slots come and go there, and is
 woken at once when slots come free in this process. A wait is written once, as a generator that says what to do next;
 a sync and an async driver do it.
 
@@ -36,6 +36,9 @@ SHORTEST_POLL = 0.002
 LONGEST_POLL = 0.05
 LONGEST_POUR = 1.0
 """A wait for a rate limit looks again after so long, in case the limit was raised."""
+
+SAY_SO_SECONDS = 0.5
+"""A waiter says so often in the store that it still waits."""
 
 REMEMBER_MISSING = 5.0
 """Seconds for which a limit that did not exist is not looked for again, where that is not an error."""
@@ -269,16 +272,17 @@ class Slots:
     # ---------------------------------------------------------------------------------------------------------------
 
     def _asking(self, holding: Holding, strict: bool) -> Callable[[], Grant | Verdict]:
-        looked = False
+        asked = 0.0
 
         def ask() -> Grant | Verdict:
-            nonlocal looked
-            # From the second time on a look that writes nothing comes first: only who may win takes the write lock.
-            if looked:
-                verdict = self.limits.look(holding.names, holding.slots)
+            nonlocal asked
+            # Between two entries in the list of those who wait, a look that writes nothing is enough; only who may
+            # win takes the write lock.
+            if time.monotonic() - asked < SAY_SO_SECONDS:
+                verdict = self.limits.look(holding.names, holding.slots, holding.lease)
                 if verdict.full:
                     return verdict
-            looked = True
+            asked = time.monotonic()
             outcome = self.limits.acquire(
                 holding.names,
                 holding.slots,
@@ -305,10 +309,12 @@ class Slots:
         started = time.monotonic()
         asked, told = 0, False
         while True:
+            pause = LONGEST_POLL
             if self._lines.is_turn(place):
                 outcome = yield ask
                 if isinstance(outcome, Grant):
                     return
+                pause = outcome.look_again or LONGEST_POLL
                 asked += 1
                 if tries is not None and asked > tries:
                     raise AcquireConcurrencySlotTimeoutError(_too_late(holding.shown, f"after {asked} attempts"))
@@ -318,7 +324,6 @@ class Slots:
             if not told and waited >= TELL_AFTER:
                 told = True
                 _log.info("Waiting for %d slot(s) of concurrency limit %s.", holding.slots, holding.shown)
-            pause = min(LONGEST_POLL, max(SHORTEST_POLL, waited / 10))
             yield pause if timeout is None else min(pause, timeout - waited)
 
     def _until_poured(

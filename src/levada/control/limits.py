@@ -10,24 +10,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from levada.control.occupancy import SILENT_SECONDS, Occupancy, room
 from levada.core import faults
 from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
 from levada.core.ids import as_uuid, uuid7_bytes
-from levada.core.limits import Limit, Verdict, decide, level_at
+from levada.core.limits import Verdict
 from levada.core.states import datetime_of
 from levada.journal.layout import is_locked, journal_root, trusted_roots
-from levada.store.limits import BucketRow, LeaseRow, LimitRow, LimitTables
+from levada.store.limits import BucketRow, LeaseRow, LimitRow, LimitTables, WaiterRow
 from levada.wire.objects import Holder, LimitView
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from levada.store.base import Store
+
+FORGOTTEN_AFTER_US = 60_000_000
+"""Waiters who said nothing for so long are removed from the table."""
 
 LEASE_SECONDS = 300.0
 """How long a lease lives that nobody renews, unless asked for otherwise."""
@@ -147,7 +152,8 @@ class Limits:
         """
         with self._store.read() as transaction:
             tables = LimitTables(transaction)
-            return _view(self._there(tables, name), self._living(tables, [name]))
+            row = self._there(tables, name)
+            return _view(row, self._living(tables, [name]), len({wait.id for wait in self._waiting(tables, [name])}))
 
     def read_all(self) -> Sequence[LimitView]:
         """Every limit by name, with those who hold it."""
@@ -155,7 +161,15 @@ class Limits:
             tables = LimitTables(transaction)
             rows = tables.all_limits()
             living = self._living(tables, [row.name for row in rows])
-        return [_view(row, [lease for lease in living if lease.limit_name == row.name]) for row in rows]
+            waiting = self._waiting(tables, [row.name for row in rows])
+        return [
+            _view(
+                row,
+                [lease for lease in living if lease.limit_name == row.name],
+                sum(wait.limit_name == row.name for wait in waiting),
+            )
+            for row in rows
+        ]
 
     def delete(self, name: str) -> bool:
         """Remove a limit with what is held of it; False when there was none."""
@@ -164,6 +178,7 @@ class Limits:
             if not tables.limits([name]):
                 return False
             tables.delete_lease_rows(tables.leases([name]))
+            tables.delete_waiters_of(name)
             tables.delete_bucket(name)
             tables.delete_limit(name)
             return True
@@ -189,23 +204,15 @@ class Limits:
         with self._store.read() as transaction:
             return {row.name for row in LimitTables(transaction).limits(list(names))}
 
-    def look(self, names: Sequence[str], slots: int) -> Verdict:
+    def look(self, names: Sequence[str], slots: int, lease: bytes | None = None) -> Verdict:
         """What `acquire` would say now, without writing anything.
 
         Raises:
             ConcurrencySlotAcquisitionError: more slots than a limit has.
         """
-        now = self._now_us()
         with self._store.read() as transaction:
             tables = LimitTables(transaction)
-            rows = tables.limits(list(names))
-            held = tables.leases([row.name for row in rows])
-            verdict = self._decide(tables, rows, slots, held, now, now)
-            dead = self._dead(row for row in held if row.limit_name in verdict.full)
-            if not dead:
-                return verdict
-            held = [row for row in held if row.holder_writer not in dead]
-            return self._decide(tables, rows, slots, held, now, now)
+            return Occupancy(tables, list(names), self._now_us(), self._is_live, asker=lease).judge(slots)
 
     def acquire(
         self,
@@ -227,6 +234,9 @@ class Limits:
             lease: 16 bytes by which the slots are renewed and released; made when it is not given.
             lease_seconds: how long they are held without being renewed.
 
+        Who is refused and gave a `lease` is put on the list of those who wait: ask again with the same one at least
+        once a second to keep the place there, and `release` it to leave.
+
         Returns:
             The grant, or the verdict that says which limits are full.
 
@@ -237,24 +247,26 @@ class Limits:
         now = self._now_us()
         with self._store.write() as transaction:
             tables = LimitTables(transaction)
-            rows = tables.limits(wanted)
+            seen = Occupancy(tables, wanted, now, self._is_live, asker=lease)
             if strict:
-                require(wanted, {row.name for row in rows})
-            if not rows:
+                require(wanted, set(seen.names))
+            if not seen.rows:
                 return Grant(None, (), slots)
-            held = self._without_expired(tables, [row.name for row in rows], now)
-            verdict = self._decide(tables, rows, slots, held, now, now)
-            if verdict.full and self._reclaim(tables, held, verdict.full):
-                held = tables.leases([row.name for row in rows])
-                verdict = self._decide(tables, rows, slots, held, now, now)
+            verdict = seen.judge(slots)
+            tables.delete_lease_rows(seen.ended)
             if verdict.full:
+                if lease is not None:
+                    tables.save_waiters(_waiter_rows(lease, seen.names, slots, asker, now))
+                    tables.delete_silent_waiters(seen.names, now - FORGOTTEN_AFTER_US)
                 return verdict
+            if lease is not None:
+                tables.delete_waiter(lease)
             lease = lease if lease is not None else new_lease(now)
             expires = now + int(lease_seconds * 1e6)
-            tables.add_leases(_lease_rows(lease, (row.name for row in rows), slots, asker, now, expires))
+            tables.add_leases(_lease_rows(lease, seen.names, slots, asker, now, expires))
         if faults.armed:
             faults.reach("limits.after_acquire")
-        return Grant(lease, tuple(row.name for row in rows), slots)
+        return Grant(lease, tuple(seen.names), slots)
 
     def pour(
         self, names: Iterable[str], slots: int, *, strict: bool = True, now_us: int | None = None
@@ -279,26 +291,22 @@ class Limits:
         moment = now if now_us is None else now_us
         with self._store.write() as transaction:
             tables = LimitTables(transaction)
-            rows = tables.limits(wanted)
+            seen = Occupancy(tables, wanted, now, self._is_live, moment=moment)
             if strict:
-                require(wanted, {row.name for row in rows})
-            for row in rows:
+                require(wanted, set(seen.names))
+            for row in seen.rows:
                 if row.active and row.decay <= 0:
                     raise ConcurrencySlotAcquisitionError(
                         f"Concurrency limit {row.name!r} has no slot decay, so a rate limit on it would never end; "
                         f"set one with `levada concurrency-limit update {row.name} --decay N`."
                     )
-            held = self._without_expired(tables, [row.name for row in rows], now)
-            verdict = self._decide(tables, rows, slots, held, now, moment)
-            if verdict.full and self._reclaim(tables, held, verdict.full):
-                held = tables.leases([row.name for row in rows])
-                verdict = self._decide(tables, rows, slots, held, now, moment)
+            verdict = seen.judge(slots)
+            tables.delete_lease_rows(seen.ended)
             if verdict.full:
                 return verdict
-            levels = _levels(tables, rows, moment)
-            for row in rows:
-                tables.fill_bucket(BucketRow(row.name, levels.get(row.name, 0.0) + slots, moment))
-        return Grant(None, tuple(row.name for row in rows), slots)
+            for name in seen.names:
+                tables.fill_bucket(BucketRow(name, seen.levels.get(name, 0.0) + slots, moment))
+        return Grant(None, tuple(seen.names), slots)
 
     def renew(self, grant: Grant, asker: Asker, *, lease_seconds: float = LEASE_SECONDS) -> tuple[str, ...]:
         """Hold slots for longer.
@@ -317,21 +325,29 @@ class Limits:
             tables = LimitTables(transaction)
             kept = {row.limit_name for row in tables.lease(grant.lease)}
             tables.renew_lease(grant.lease, expires)
-            gone = tables.limits([name for name in grant.names if name not in kept])
+            seen = Occupancy(tables, [name for name in grant.names if name not in kept], now, self._is_live)
+            tables.delete_lease_rows(seen.ended)
             lost = []
-            for row in gone:
-                held = self._without_expired(tables, [row.name], now)
-                room = sum(lease.slots for lease in held) + grant.slots <= row.slots
-                if room or not row.active:
+            for row in seen.rows:
+                if room(row, (lease for lease in seen.held if lease.limit_name == row.name), grant.slots):
                     tables.add_leases(_lease_rows(grant.lease, [row.name], grant.slots, asker, now, expires))
                 else:
                     lost.append(row.name)
         return tuple(lost)
 
     def release(self, lease: bytes) -> None:
-        """Give slots back; giving them back twice does nothing."""
+        """Give slots back, or wait for them no longer; doing so twice does nothing."""
         with self._store.write() as transaction:
-            LimitTables(transaction).delete_leases([lease])
+            tables = LimitTables(transaction)
+            tables.delete_leases([lease])
+            tables.delete_waiter(lease)
+
+    def waits_of(self, subject: bytes) -> Mapping[str, datetime]:
+        """The limits for which a flow run or a task run waits, and since when."""
+        fresh = self._now_us() - int(SILENT_SECONDS * 1e6)
+        with self._store.read() as transaction:
+            rows = LimitTables(transaction).waits_of(subject)
+        return {row.limit_name: datetime_of(row.since) for row in rows if row.asked > fresh}
 
     def _row(self, name: str, slots: int, active: bool, decay: float) -> LimitRow:
         if not name.strip():
@@ -354,6 +370,9 @@ class Limits:
             raise ObjectNotFound(f"There is no concurrency limit {name!r}.")
         return found[0]
 
+    def _waiting(self, tables: LimitTables, names: Sequence[str]) -> Sequence[WaiterRow]:
+        return tables.waiters(names, self._now_us() - int(SILENT_SECONDS * 1e6))
+
     def _living(self, tables: LimitTables, names: Sequence[str]) -> Sequence[LeaseRow]:
         now = self._now_us()
         rows = [row for row in tables.leases(names) if row.expires > now]
@@ -363,37 +382,6 @@ class Limits:
     def _dead(self, leases: Iterable[LeaseRow]) -> set[bytes]:
         writers = {lease.holder_writer for lease in leases}
         return {writer for writer in writers if writer is not None and not self._is_live(writer)}
-
-    @staticmethod
-    def _without_expired(tables: LimitTables, names: Sequence[str], now: int) -> Sequence[LeaseRow]:
-        held = tables.leases(names)
-        expired = [row for row in held if row.expires <= now]
-        if not expired:
-            return held
-        tables.delete_lease_rows(expired)
-        return [row for row in held if row.expires > now]
-
-    def _reclaim(self, tables: LimitTables, held: Iterable[LeaseRow], full: Sequence[str]) -> bool:
-        dead = self._dead(row for row in held if row.limit_name in full)
-        rows = [row for row in held if row.holder_writer in dead]
-        tables.delete_lease_rows(rows)
-        return bool(rows)
-
-    def _decide(
-        self,
-        tables: LimitTables,
-        rows: Sequence[LimitRow],
-        slots: int,
-        held: Iterable[LeaseRow],
-        now: int,
-        moment: int,
-    ) -> Verdict:
-        occupied: dict[str, float] = {}
-        for lease in held:
-            if lease.expires > now:
-                occupied[lease.limit_name] = occupied.get(lease.limit_name, 0) + lease.slots
-        limits = [Limit(row.name, row.slots, bool(row.active), row.decay) for row in rows]
-        return decide(limits, slots, occupied, _levels(tables, rows, moment))
 
 
 def journal_locks(home: Path) -> Callable[[bytes], bool]:
@@ -447,16 +435,6 @@ def require(wanted: Iterable[str], known: set[str]) -> None:
     )
 
 
-def _levels(tables: LimitTables, rows: Sequence[LimitRow], moment: int) -> dict[str, float]:
-    decay = {row.name: row.decay for row in rows if row.decay > 0}
-    if not decay:
-        return {}
-    return {
-        bucket.name: level_at(bucket.level, bucket.at, moment, decay[bucket.name])
-        for bucket in tables.buckets(list(decay))
-    }
-
-
 def _lease_rows(
     lease: bytes, names: Iterable[str], slots: int, asker: Asker, now: int, expires: int
 ) -> Iterable[LeaseRow]:
@@ -465,7 +443,11 @@ def _lease_rows(
     ]
 
 
-def _view(row: LimitRow, leases: Iterable[LeaseRow]) -> LimitView:
+def _waiter_rows(lease: bytes, names: Iterable[str], slots: int, asker: Asker, now: int) -> Iterable[WaiterRow]:
+    return [WaiterRow(lease, name, slots, asker.writer, asker.run, asker.task, now, now) for name in names]
+
+
+def _view(row: LimitRow, leases: Iterable[LeaseRow], waiting: int = 0) -> LimitView:
     return LimitView(
         name=row.name,
         limit=row.slots,
@@ -483,4 +465,5 @@ def _view(row: LimitRow, leases: Iterable[LeaseRow]) -> LimitView:
             )
             for lease in leases
         ],
+        waiting=waiting,
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from levada.store.base import Transaction
 
 _LIMITS = "SELECT name, slots, active, decay, created, updated FROM limits"
+_WAITERS = "SELECT id, limit_name, slots, holder_writer, run, task, since, asked FROM waiters"
 _LEASES = "SELECT id, limit_name, slots, holder_writer, run, task, owner, acquired, expires FROM leases"
 
 
@@ -37,6 +38,19 @@ class LeaseRow(NamedTuple):
     expires: int
 
 
+class WaiterRow(NamedTuple):
+    """One who waits for slots of a limit; a wait for several limits has one row for each."""
+
+    id: bytes
+    limit_name: str
+    slots: int
+    holder_writer: bytes | None
+    run: bytes | None
+    task: bytes | None
+    since: int
+    asked: int
+
+
 class BucketRow(NamedTuple):
     """What was in a bucket at a moment."""
 
@@ -46,7 +60,7 @@ class BucketRow(NamedTuple):
 
 
 class LimitTables:
-    """The tables `limits`, `leases` and `rate_buckets`, inside one transaction."""
+    """The tables `limits`, `leases`, `waiters` and `rate_buckets`, inside one transaction."""
 
     __slots__ = ("_execute",)
 
@@ -105,6 +119,45 @@ class LimitTables:
         """Remove these rows; what their leases hold of other limits stays."""
         for row in rows:
             self._execute("DELETE FROM leases WHERE id = ? AND limit_name = ?", (row.id, row.limit_name))
+
+    def waiters(self, names: Sequence[str], asked_after: int) -> list[WaiterRow]:
+        """Those who wait for one of these limits and said so lately: every row of each, who came first before."""
+        statement = (
+            f"{_WAITERS} WHERE id IN (SELECT id FROM waiters WHERE limit_name IN ({_marks(names)}) AND asked > ?) "
+            "ORDER BY since, id"
+        )
+        return [WaiterRow(*row) for row in self._execute(statement, (*names, asked_after))]
+
+    def waiter(self, waiter: bytes) -> list[WaiterRow]:
+        """The rows of one who waits."""
+        return [WaiterRow(*row) for row in self._execute(f"{_WAITERS} WHERE id = ?", (waiter,))]
+
+    def save_waiters(self, rows: Iterable[WaiterRow]) -> None:
+        """Insert rows, or note that they still wait; since when stays."""
+        for row in rows:
+            self._execute(
+                "INSERT INTO waiters (id, limit_name, slots, holder_writer, run, task, since, asked) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (limit_name, id) DO UPDATE SET asked = excluded.asked",
+                row,
+            )
+
+    def delete_waiter(self, waiter: bytes) -> None:
+        """Remove one who waits no more."""
+        self._execute("DELETE FROM waiters WHERE id = ?", (waiter,))
+
+    def delete_silent_waiters(self, names: Sequence[str], asked_before: int) -> None:
+        """Remove those who have said nothing for long: their processes are gone."""
+        self._execute(
+            f"DELETE FROM waiters WHERE limit_name IN ({_marks(names)}) AND asked < ?", (*names, asked_before)
+        )
+
+    def delete_waiters_of(self, name: str) -> None:
+        """Remove all who wait for a limit."""
+        self._execute("DELETE FROM waiters WHERE limit_name = ?", (name,))
+
+    def waits_of(self, subject: bytes) -> list[WaiterRow]:
+        """What a flow run or a task run waits for."""
+        return [WaiterRow(*row) for row in self._execute(f"{_WAITERS} WHERE run = ? OR task = ?", (subject, subject))]
 
     def buckets(self, names: Sequence[str]) -> list[BucketRow]:
         """The buckets of these limits, as they last were written."""

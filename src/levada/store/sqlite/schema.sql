@@ -51,7 +51,7 @@ CREATE UNIQUE INDEX calls_by_key ON calls (key, code);
 
 -- One row is one task run with its whole history; at most 400 bytes of disk each, indexes included (tests/unit/store).
 CREATE TABLE task_runs (
-  id          BLOB PRIMARY KEY,
+  id          BLOB NOT NULL,
   run         BLOB,                -- NULL for a task called outside flows
   call        INTEGER NOT NULL,    -- calls.number, 0 when its opening has not arrived
   state       INTEGER NOT NULL,
@@ -60,7 +60,8 @@ CREATE TABLE task_runs (
   tags        TEXT,                -- between unit separators (0x1f)
   holder      BLOB,                -- writer of the current state while that is not final
   body        BLOB NOT NULL        -- levada.store.bodies.TaskBody
-) WITHOUT ROWID;
+);
+CREATE UNIQUE INDEX task_runs_by_id ON task_runs (id);
 CREATE INDEX task_runs_by_run ON task_runs (run, state, id);
 CREATE INDEX task_runs_by_call ON task_runs (call, id);
 CREATE INDEX task_runs_by_state ON task_runs (state, id) WHERE state <> 5;
@@ -137,6 +138,20 @@ CREATE TABLE leases (
 ) WITHOUT ROWID;
 CREATE INDEX leases_by_limit ON leases (limit_name, expires);
 CREATE INDEX leases_by_holder ON leases (holder_writer) WHERE holder_writer IS NOT NULL;
+
+-- Who waits for slots; a row for each limit that was asked for. Gone with the wait; one that is not asked anew is stale.
+CREATE TABLE waiters (
+  id             BLOB NOT NULL,    -- of the lease that the waiter will get
+  limit_name     TEXT NOT NULL,
+  slots          INTEGER NOT NULL,
+  holder_writer  BLOB,
+  run            BLOB,
+  task           BLOB,
+  since          INTEGER NOT NULL,
+  asked          INTEGER NOT NULL, -- when it last said that it still waits
+  PRIMARY KEY (limit_name, id)
+) WITHOUT ROWID;
+CREATE INDEX waiters_by_id ON waiters (id);
 
 CREATE TABLE rate_buckets (
   name   TEXT PRIMARY KEY,

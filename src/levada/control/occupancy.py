@@ -1,0 +1,123 @@
+"""What one transaction sees of some limits: who holds them, who waits for them, and so who may have slots now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from levada.core.limits import Ask, Limit, Verdict, decide, level_at
+
+if TYPE_CHECKING:
+    from levada.store.limits import LeaseRow, LimitRow, LimitTables, WaiterRow
+
+PATIENCE_SECONDS: Final = 0.25
+"""Who has waited for so long goes before all who came later; until then whoever asks first is served, which wastes no
+moment in which slots lie idle until the next waiter looks."""
+
+SILENT_SECONDS: Final = 1.5
+"""A waiter who has not said for so long that he still waits holds nobody up."""
+
+SHORTEST_PAUSE: Final = 0.002
+LONGEST_PAUSE: Final = 0.05
+
+
+class Occupancy:
+    """Limits with their holders and waiters at one moment.
+
+    Args:
+        tables: the tables, inside a transaction.
+        names: the limits asked for; those that do not exist are left out.
+        now: microseconds since 1970, of the clock that leases run by.
+        is_live: whether the process that writes a journal may still be alive; asked only when slots are short.
+        moment: the moment by the clock that buckets run by; `now` when it is not given.
+        asker: the lease that is asked for, when its owner may be waiting already.
+    """
+
+    def __init__(
+        self,
+        tables: LimitTables,
+        names: Sequence[str],
+        now: int,
+        is_live: Callable[[bytes], bool],
+        *,
+        moment: int | None = None,
+        asker: bytes | None = None,
+    ) -> None:
+        self._now = now
+        self._is_live = is_live
+        self.rows = tables.limits(names)
+        self.names = [row.name for row in self.rows]
+        waiters = tables.waiters(self.names, now - int(SILENT_SECONDS * 1e6)) if self.names else []
+        since = next((row.since for row in waiters if row.id == asker), now)
+        earlier = [row for row in waiters if row.id != asker and row.since < since]
+        self._earlier = {row.id for row in earlier}
+        patient = now - int(PATIENCE_SECONDS * 1e6)
+        self._before = [row for row in earlier if row.since <= patient]
+        others = {row.limit_name for row in self._before} - set(self.names)
+        rows = [*self.rows, *tables.limits(list(others))] if others else self.rows
+        self._limits = {row.name: Limit(row.name, row.slots, bool(row.active), row.decay) for row in rows}
+        leases = tables.leases(list(self._limits)) if rows else []
+        self.held = [lease for lease in leases if lease.expires > now]
+        self.ended = [lease for lease in leases if lease.expires <= now and lease.limit_name in self.names]
+        """Leases on the limits asked for that have expired, or, once judged, whose process is gone."""
+        self.levels = _levels(tables, rows, now if moment is None else moment)
+
+    def judge(self, slots: int) -> Verdict:
+        """Whether so many slots may be had in all the limits now; leases of processes that are gone count for nothing.
+
+        Raises:
+            ConcurrencySlotAcquisitionError: more slots than a limit has.
+        """
+        verdict = self._decide(slots)
+        if verdict.granted:
+            return verdict
+        writers = {lease.holder_writer for lease in self.held} | {row.holder_writer for row in self._before}
+        dead = {writer for writer in writers if writer is not None and not self._is_live(writer)}
+        if dead:
+            gone = [lease for lease in self.held if lease.holder_writer in dead]
+            self.ended += [lease for lease in gone if lease.limit_name in self.names]
+            self.held = [lease for lease in self.held if lease.holder_writer not in dead]
+            self._before = [row for row in self._before if row.holder_writer not in dead]
+            verdict = self._decide(slots)
+        return verdict if verdict.granted else replace(verdict, look_again=self._look_again(verdict))
+
+    def _decide(self, slots: int) -> Verdict:
+        occupied: dict[str, float] = {}
+        for lease in self.held:
+            occupied[lease.limit_name] = occupied.get(lease.limit_name, 0) + lease.slots
+        asks: dict[bytes, list[WaiterRow]] = {}
+        for row in self._before:
+            asks.setdefault(row.id, []).append(row)
+        before = [
+            (
+                Ask(tuple(row.limit_name for row in rows), rows[0].slots),
+                [self._limits[row.limit_name] for row in rows if row.limit_name in self._limits],
+            )
+            for rows in asks.values()
+        ]
+        return decide([self._limits[name] for name in self.names], slots, occupied, self.levels, before)
+
+    def _look_again(self, verdict: Verdict) -> float:
+        """Soon where slots come and go fast, later where they are held for long, and later the more came first."""
+        youngest = min(
+            (self._now - lease.acquired for lease in self.held if lease.limit_name in verdict.full), default=0
+        )
+        pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, youngest / 20e6))
+        return min(LONGEST_PAUSE, pause * (1 + len(self._earlier)))
+
+
+def _levels(tables: LimitTables, rows: Iterable[LimitRow], moment: int) -> dict[str, float]:
+    decay = {row.name: row.decay for row in rows if row.decay > 0}
+    if not decay:
+        return {}
+    return {
+        bucket.name: level_at(bucket.level, bucket.at, moment, decay[bucket.name])
+        for bucket in tables.buckets(list(decay))
+    }
+
+
+def room(row: LimitRow, held: Iterable[LeaseRow], slots: int) -> bool:
+    """Whether a limit has room for slots that were lost, whoever waits for them."""
+    return not row.active or sum(lease.slots for lease in held) + slots <= row.slots
