@@ -213,8 +213,13 @@ class TaskRunner:
         job = self._accept(submission)
         if submission.upstream:
             when_all_done(submission.upstream, lambda: self._ready(job))
-        else:
+            return submission.future
+        try:
             self._start(job)
+        except BaseException as error:
+            if job.claim():
+                job.end(state_after(job, error))
+            raise
         return submission.future
 
     def submit_batch(self, submissions: Iterable[Submission]) -> list[Future[Any]]:

@@ -162,6 +162,7 @@ class Child:
         self._job: Job | None = None
         self._verdict: State | None = None
         self._turn = threading.Lock()
+        self._is_ready = False
         self.jobs = 0
         self.alive = True
         self.broken: str | None = None
@@ -205,8 +206,8 @@ class Child:
                     return State(StateType.CRASHED, message=message)
                 elif kind == BROKEN:
                     self.broken = f"The initializer of the process pool failed: {content.decode()}"
-                else:
-                    assert kind == READY
+                elif kind == READY:
+                    self._is_ready = True
 
     def cancel(self, job: Job) -> bool:
         """Ask a job to stop; a moment later its process is killed if it has not. False when it is not running here."""
@@ -257,6 +258,9 @@ class Child:
                 return self._verdict
         if self.broken is not None:
             return State(StateType.CRASHED, message=self.broken)
+        if not self._is_ready:
+            told = f"The process for the task could not start: it {_how_it_ended(code)}; its error output says why."
+            return State(StateType.CRASHED, message=told)
         return State(StateType.CRASHED, message=f"The process that ran the task {_how_it_ended(code)}.")
 
 

@@ -79,7 +79,7 @@ def swallowing_exceptions() -> None:
         try:
             time.sleep(0.001)
         except Exception:
-            continue
+            continue  # as careless code does
 
 
 def swallowing_everything() -> None:
