@@ -150,9 +150,9 @@ class FileSystemLockManager:
             if own is not None and self._still_ours(key, own) and not _expired(own.holding):
                 if own.holding.holder != holder:
                     return False
-                own.holding = holding
-                _write(own.handle, holding)
-                return True
+                if _claim(own.handle, self._path(key), holding):
+                    own.holding = holding
+                    return True
             if own is not None:
                 del self._own[key]
                 os.close(own.handle)
@@ -163,7 +163,7 @@ class FileSystemLockManager:
             return True
 
     def _lock_file(self, key: str, holding: _Holding) -> int | None:
-        """The open file under the key's name, with the kernel's lock on it and our words in it; None: another has it."""
+        """The open file under the key's name, locked by the kernel, with our words in it; None: another has it."""
         path = self._path(key)
         for _ in range(3):  # a look of somebody else, or a release in this moment, may get in the way
             handle = _open(path)
