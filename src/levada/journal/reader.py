@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ import msgspec
 from levada.core.errors import JournalCorrupted
 from levada.journal.format import FRAME_HEAD, FRAME_SIZE, HEADER_SIZE, UnknownRecord, decode, frame_at, seed_of
 from levada.journal.format import unpack_header as parse_header
-from levada.journal.layout import is_locked, segment_number, trusted_roots
+from levada.journal.layout import UNBORN, is_locked, segment_number, trusted_roots
 from levada.wire.records import Record
 
 _CHUNK: Final = 1 << 20
@@ -127,6 +128,7 @@ class WriterDirectory:
             return False
         for path in self.paths:
             _remove_tree(path)
+            _remove_unborn(path.parent)
         return True
 
 
@@ -315,6 +317,25 @@ def _size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _remove_unborn(root: Path) -> None:
+    """Remove what processes left that died while they made their journal: nothing was ever written there."""
+    try:
+        names = [name for name in os.listdir(root) if name.startswith(UNBORN)]
+    except FileNotFoundError:
+        return
+    for name in names:
+        # A living process makes its journal in less than a millisecond; an hour spares even one that was stopped.
+        if time.time() - _changed(root / name) > 3_600 and not is_locked(root / name):
+            _remove_tree(root / name)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _remove_tree(path: Path) -> None:

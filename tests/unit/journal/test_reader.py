@@ -136,6 +136,18 @@ def test_only_a_dead_writers_directory_can_be_removed(tmp_path):
     assert list(found.read()) == []
 
 
+def test_what_was_left_of_a_journal_in_the_making_goes_with_the_next_one_that_is_removed(tmp_path):
+    write(tmp_path, 1)
+    old, young = (tmp_path / "journal" / f".new-{digit * 32}" for digit in "ab")
+    for path in (old, young):
+        path.mkdir()
+        (path / "lock").touch()
+    os.utime(old, (0, 0))
+    assert directory(tmp_path).remove()
+    assert not old.exists()
+    assert young.exists()
+
+
 @pytest.mark.parametrize("left", [1, FRAME_SIZE - 1, FRAME_SIZE, FRAME - 1])
 def test_the_torn_tail_of_a_dead_writer_is_cut_and_told(tmp_path, left):
     [file] = write(tmp_path, 3)
