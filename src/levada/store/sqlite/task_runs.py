@@ -29,7 +29,10 @@ ALL_STATES = (*STATE_CODES.values(), UNKNOWN_STATE)
 
 _COLUMNS = ", ".join(f"r.{name}" for name in TaskRunRow._fields)
 _INSERT = f"INSERT INTO task_runs ({', '.join(TaskRunRow._fields)}) VALUES ({marks(TaskRunRow._fields)})"
-_REPLACE = f"REPLACE{_INSERT.removeprefix('INSERT')}"
+_REPLACE = (
+    f"{_INSERT} ON CONFLICT (id) DO UPDATE SET "
+    f"{', '.join(f'{name} = excluded.{name}' for name in TaskRunRow._fields[1:])}"
+)
 
 
 class SqliteTaskRuns:
@@ -139,7 +142,7 @@ def _arms(query: TaskRunQuery, codes: list[int] | None, calls: Sequence[int] | N
     runs = None if query.flow_run_ids is None else raw(query.flow_run_ids)
     if query.ids is not None:
         _drop(filters, run=runs, call=calls, state=codes)
-        return [Arm("task_runs AS r NOT INDEXED", "r.id = ?", (task,)) for task in raw(query.ids)]
+        return [Arm("task_runs AS r INDEXED BY task_runs_by_id", "r.id = ?", (task,)) for task in raw(query.ids)]
     if runs is not None:
         _drop(filters, call=calls)
         pairs = product(runs, ALL_STATES if codes is None else codes)
@@ -151,7 +154,7 @@ def _arms(query: TaskRunQuery, codes: list[int] | None, calls: Sequence[int] | N
         source = "task_runs AS r INDEXED BY task_runs_by_state"
         return [Arm(source, f"r.state = ? AND r.state <> {COMPLETED}", (code,)) for code in codes]
     _drop(filters, state=codes)
-    return [Arm("task_runs AS r NOT INDEXED")]
+    return [Arm("task_runs AS r INDEXED BY task_runs_by_id")]
 
 
 def _drop(filters: Filters, **columns: Sequence[object] | None) -> None:
