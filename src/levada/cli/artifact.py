@@ -8,7 +8,7 @@ import click
 
 from levada.cli.home import control_plane, find_flow_run, found_by
 from levada.cli.main import Suggesting
-from levada.cli.output import ago, clock_time, confirm, output_option, print_details, print_json, print_table
+from levada.cli.output import ago, clock_time, confirm, id_cell, output_option, print_details, print_json, print_table
 from levada.wire.filters import ArtifactQuery
 
 
@@ -48,7 +48,7 @@ def ls(
         return
     print_table(
         ["ID", "Key", "Type", "Updated", "Description"],
-        [[one.id, one.key, one.type, ago(one.updated), _first_line(one.description)] for one in found],
+        [[id_cell(one.id), one.key, one.type, ago(one.updated), _first_line(one.description)] for one in found],
         empty="There are no artifacts like that.",
     )
 

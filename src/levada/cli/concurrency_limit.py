@@ -10,7 +10,7 @@ import click
 
 from levada.cli.home import control_plane
 from levada.cli.main import Suggesting
-from levada.cli.output import Cell, ago, confirm, output_option, plain, print_details, print_json, print_table
+from levada.cli.output import Cell, ago, confirm, id_cell, output_option, plain, print_details, print_json, print_table
 from levada.core.errors import ObjectNotFound
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def inspect(name: str, output: str) -> None:
             ["Flow run", "Task run", "Slots", "Since", "Lease ends", "Owner"],
             [
                 [
-                    holder.flow_run_id,
-                    holder.task_run_id,
+                    id_cell(holder.flow_run_id),
+                    id_cell(holder.task_run_id),
                     holder.slots,
                     ago(holder.since),
                     ago(holder.expires),

@@ -14,6 +14,7 @@ from levada.cli.output import (
     ago,
     clock_time,
     confirm,
+    id_cell,
     output_option,
     plain,
     print_details,
@@ -75,7 +76,7 @@ def ls(
         ["ID", "Flow", "Name", "State", "When", "Took"],
         [
             [
-                run.id,
+                id_cell(run.id),
                 run.flow_name,
                 run.name,
                 state_cell(run.state_type, run.state_name),

@@ -28,6 +28,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _HIDDEN = frozenset({"live_state", "parameters_payload"})
 """Fields that mean something inside a process only."""
 
+_NEVER_BROKEN = frozenset({"ID", "State", "When", "Took", "Attempts", "Time", "Attempt", "Updated", "Last run"})
+"""Columns whose cells stand on one line even where width is dear."""
+
 STATE_STYLES = {
     "COMPLETED": "green",
     "FAILED": "red",
@@ -83,13 +86,26 @@ def plain(value: Any) -> Any:
 
 
 class Cell:
-    """Text with a style, for one place of a table."""
+    """Text for one place of a table.
 
-    __slots__ = ("style", "text")
+    Attributes:
+        text: what stands there.
+        style: how a terminal shows it.
+        short: what a terminal shows instead, where width is dear.
+    """
 
-    def __init__(self, text: str, style: str | None = None) -> None:
+    __slots__ = ("short", "style", "text")
+
+    def __init__(self, text: str, style: str | None = None, short: str | None = None) -> None:
         self.text = text
         self.style = style
+        self.short = text if short is None else short
+
+
+def id_cell(identifier: UUID | None) -> Cell:
+    """The id of a run: in full, but on a terminal as much of it as names the run (its time to the microsecond)."""
+    text = "" if identifier is None else str(identifier)
+    return Cell(text, short=text[:18])
 
 
 def state_cell(state_type: Any, name: str | None) -> Cell:
@@ -98,14 +114,13 @@ def state_cell(state_type: Any, name: str | None) -> Cell:
     return Cell(name or kind.title(), STATE_STYLES.get(kind))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """Print rows under their column names.
 
     Args:
-        columns: their names; the first is never broken into lines on a terminal.
+        columns: their names.
         rows: one sequence each; None shows as nothing.
         empty: what to say, on standard error, when there are no rows.
-        title: shown above, on a terminal only.
     """
     cells = [
         [item if isinstance(item, Cell) else Cell("" if item is None else str(item)) for item in row] for row in rows
@@ -113,7 +128,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     if not cells:
         click.echo(empty, err=True)
     elif on_terminal():
-        _draw(columns, cells, title)
+        _draw(columns, cells)
     else:
         _align([[column.upper() for column in columns], *([cell.text for cell in row] for row in cells)])
 
@@ -175,10 +190,10 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
 
 
 def _span(seconds: float) -> str:
-    for size, unit in ((86400 * 365, "year"), (86400, "day"), (3600, "hour"), (60, "minute")):
+    for size, unit in ((86400 * 365, "year"), (86400, "day"), (3600, "hour"), (60, "min")):
         if seconds >= size:
             count = int(seconds // size)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"{count} {unit}{'s' if count > 1 and unit != 'min' else ''}"
     return f"{int(seconds)} s"
 
 
@@ -217,15 +232,15 @@ def _text(text: str, style: str | None) -> Text:
     return Text(text, style=style or "")
 
 
-def _draw(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str | None) -> None:
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     from rich.box import SIMPLE_HEAD  # lazy: as `console`
     from rich.table import Table  # lazy: as `console`
 
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in columns:
+        table.add_column(column, no_wrap=column in _NEVER_BROKEN, overflow="fold")
     for row in rows:
-        table.add_row(*(_text(cell.text, cell.style) for cell in row))
+        table.add_row(*(_text(cell.short, cell.style) for cell in row))
     console().print(table)
 
 

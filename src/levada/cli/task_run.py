@@ -14,6 +14,7 @@ from levada.cli.output import (
     Cell,
     ago,
     clock_time,
+    id_cell,
     output_option,
     plain,
     print_details,
@@ -76,7 +77,7 @@ def ls(
         ["ID", "Name", "State", "When", "Took", "Attempts"],
         [
             [
-                run.id,
+                id_cell(run.id),
                 run.name,
                 state_cell(run.state_type, run.state_name),
                 ago(run.start_time or run.created),
