@@ -9,13 +9,14 @@ from uuid import UUID
 from zlib import crc32
 
 import pytest
+from msgspec.msgpack import encode
 
 from levada.control import ControlPlane
 from levada.control.drain import drain
 from levada.core import faults
 from levada.core.states import StateType
 from levada.journal import JournalWriter, writers
-from levada.journal.format import HEADER_SIZE
+from levada.journal.format import HEADER_SIZE, pack_frame, seed_of
 from levada.store.sqlite import SqliteStore
 from levada.wire.filters import FlowRunQuery, LogQuery, TaskRunQuery
 from tests.unit.control import records as make
@@ -365,3 +366,17 @@ def newer(content: bytes) -> bytes:
     """The segment with a header checksum that fits what stands in the header."""
     end = HEADER_SIZE - 4
     return content[:end] + crc32(content[:end]).to_bytes(4, "little") + content[HEADER_SIZE:]
+
+
+def test_a_record_that_only_a_newer_levada_understands_is_kept_for_it(control: ControlPlane) -> None:
+    process = Process(control.home).start()
+    segment = next(iter(writers(control.home)[0].segments().values()))
+    payload = encode([200, "something new"])
+    with segment.open("ab") as file:
+        file.write(pack_frame(payload, 3, seed_of(process.writer, 1)))
+    process.die()
+    report = control.drain()
+    assert (report.records, report.unknown, report.problems) == (2, 1, [])
+    with control.store.read() as transaction:
+        kept = transaction.execute("SELECT writer, sequence, payload FROM unread_records")
+    assert kept == [(process.writer, 3, payload)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -55,6 +56,17 @@ class TestFile:
         (tmp_path / "levada.db").write_text("certainly no database, and long enough to be looked at" * 20)
         with pytest.raises(ConfigurationError, match="not a database"), SqliteStore(tmp_path / "levada.db").read():
             pass
+
+    def test_a_full_disk_is_told_and_changes_nothing(self, store: SqliteStore) -> None:
+        with store.write() as transaction:
+            transaction.meta.set("colour", b"blue")
+            (pages,) = transaction.execute("PRAGMA page_count")[0]
+        with store.read() as transaction:
+            transaction.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(ConfigurationError, match="database or disk is full"), store.write() as transaction:
+            transaction.meta.set("colour", b"red" * 100_000)
+        with store.read() as transaction:
+            assert transaction.meta.get("colour") == b"blue"
 
 
 class TestUpgrades:
@@ -132,22 +144,30 @@ class TestProcesses:
             assert transaction.meta.get("total") == b"120"
         store.close()
 
-    def test_a_forked_child_opens_its_own_connection(self, store: SqliteStore) -> None:
-        with store.write() as transaction:
-            transaction.meta.set("who", b"parent")
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                with store.write() as transaction:
-                    transaction.meta.set("who", b"child")
-                code = 0
-            finally:
-                os._exit(code)
-        assert os.waitpid(child, 0)[1] == 0
-        with store.write() as transaction:
-            assert transaction.meta.get("who") == b"child"
-            transaction.meta.set("who", b"parent")
+    def test_a_forked_child_opens_its_own_connection(self, tmp_path: Path) -> None:
+        program = (
+            "import os, sys; from pathlib import Path; from levada.store.sqlite import SqliteStore\n"
+            "store = SqliteStore(Path(sys.argv[1]))\n"
+            "with store.write() as transaction: transaction.meta.set('who', b'parent')\n"
+            "child = os.fork()\n"
+            "with store.write() as transaction: transaction.meta.set('child' if child == 0 else 'parent', b'yes')\n"
+            "if child: assert os.waitpid(child, 0)[1] == 0\n"
+        )
+        path = tmp_path / "levada.db"
+        subprocess.run([sys.executable, "-W", "error::ResourceWarning", "-c", program, str(path)], check=True)
+        store = SqliteStore(path)
+        with store.read() as transaction:
+            assert [transaction.meta.get(key) for key in ("who", "child", "parent")] == [b"parent", b"yes", b"yes"]
+        store.close()
+
+    def test_a_store_that_nobody_closes_closes_itself(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "levada.db")
+        with store.read() as transaction:
+            connection = transaction.connection
+        del store, transaction
+        gc.collect()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_a_task_run_takes_at_most_400_bytes_of_disk(store: SqliteStore) -> None:

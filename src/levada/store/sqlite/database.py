@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,13 +58,12 @@ class SqliteStore:
         path: the file; its folder is made when it is missing.
 
     Raises:
-        ConfigurationError: (on first use) the file cannot be opened, is no database, or is of a newer Levada.
+        ConfigurationError: (on use) the file cannot be opened or written, is no database, or is of a newer Levada.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._idle: deque[sqlite3.Connection] = deque()
-        self._process = os.getpid()
+        self._begin_pool()
 
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
@@ -74,9 +74,11 @@ class SqliteStore:
             try:
                 yield SqliteTransaction(connection)
             finally:
-                connection.execute("ROLLBACK")
+                _roll_back(connection)
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from error
         finally:
-            self._give_back(connection)
+            self._idle.append(connection)
 
     @contextmanager
     def write(self) -> Iterator[SqliteTransaction]:
@@ -88,32 +90,33 @@ class SqliteStore:
                 yield SqliteTransaction(connection)
                 connection.execute("COMMIT")
             except BaseException:
-                # SQLite itself rolls back on some errors (a full disk, say), and then there is nothing to roll back.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from error
         finally:
-            self._give_back(connection)
+            self._idle.append(connection)
 
     def close(self) -> None:
         """Close all idle connections; the store opens new ones when it is used again."""
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle, self._process)
+
+    def _begin_pool(self) -> None:
+        self._process = os.getpid()
+        self._idle: deque[sqlite3.Connection] = deque()
+        # Nobody has to close a store: what it holds open goes with it, or with the process.
+        weakref.finalize(self, _close_all, self._idle, self._process)
 
     def _take(self) -> sqlite3.Connection:
         if self._process != os.getpid():
             # A connection must not be carried across a fork, and closing it here would tidy up files that the
             # parent still uses. It is left alone.
             _forgotten.extend(self._idle)
-            self._idle = deque()
-            self._process = os.getpid()
+            self._begin_pool()
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        self._idle.append(connection)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -141,8 +144,33 @@ class SqliteStore:
             "space, or set LEVADA_HOME to another folder."
         )
 
+    def _explained(self, error: sqlite3.DatabaseError) -> Exception:
+        """The error as people should see it: what is wrong with the file or its disk, with the way out."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return self._cannot_be_used(error) if code in _TROUBLE_WITH_THE_FILE else error
+
+
+_TROUBLE_WITH_THE_FILE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+}
 
 _forgotten: list[sqlite3.Connection] = []
+
+
+def _close_all(idle: deque[sqlite3.Connection], process: int) -> None:
+    while idle and process == os.getpid():
+        idle.pop().close()
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # SQLite itself rolls back on some errors (a full disk, say), and then there is nothing left to roll back.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _begin_immediate(connection: sqlite3.Connection) -> None:
