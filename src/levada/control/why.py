@@ -13,6 +13,7 @@ from uuid import UUID
 
 from levada.control.histories import is_open
 from levada.control.views import flow_run_view, task_run_view
+from levada.control.waits import waits_in_words
 from levada.core.states import FINAL_TYPES, StateType
 from levada.store.base import FlowRunRow, TaskRunRow, Transaction
 from levada.wire.filters import TaskRunQuery
@@ -52,6 +53,7 @@ def why_flow_run(transaction: Transaction, row: FlowRunRow, is_live: IsLive) -> 
         live = row.writer is not None and is_live(row.writer)
         reasons.append(_owner(run, live))
         reasons += _what_goes_on(transaction, run)
+        reasons += waits_in_words(transaction, row.id, is_live)
         steps += _while_open(run, live)
     return Why(run.id, name, summary, _distinct(reasons), steps)
 
@@ -68,6 +70,7 @@ def why_task_run(transaction: Transaction, row: TaskRunRow, is_live: IsLive) -> 
     steps: list[str] = []
     if run.state_type not in FINAL_TYPES:
         reasons += _upstream(transaction, run)
+        reasons += waits_in_words(transaction, row.id, is_live, run.tags if run.state_type is _T.PENDING else ())
         if row.holder is not None:
             living = "lives" if is_live(row.holder) else "is gone; the next look marks this run Crashed"
             reasons.append(f"The process that runs it {living}.")
