@@ -99,10 +99,11 @@ class Flow(Definition, Generic[P, R]):
             from levada.settings import get_current_settings  # lazy: read when the first flow is defined
 
             defaults = get_current_settings().flows
-            retries = defaults.default_retries if retries is None else retries
+            # A default of none is nobody's wish: rules without a limit then ask to be told how often.
+            retries = (defaults.default_retries or None) if retries is None else retries
             delay = defaults.default_retry_delay_seconds if delay is None else delay
         self.retry_policy = RetryPolicy.build(retries, delay, jitter, rules)
-        self.retries: int = retries
+        self.retries: int = self.retry_policy.limit
         self.retry_delay_seconds = delay
 
     # What the engine asks.

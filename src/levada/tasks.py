@@ -101,10 +101,11 @@ class Task(Definition, Generic[P, R]):
     def _set_retries(self, retries: Any, delay: Any, jitter: Any, rules: Any, condition: Any) -> None:
         if retries is None or delay is None:
             defaults = _settings_tasks()
-            retries = defaults.default_retries if retries is None else retries
+            # A default of none is nobody's wish: rules without a limit then ask to be told how often.
+            retries = (defaults.default_retries or None) if retries is None else retries
             delay = defaults.default_retry_delay_seconds if delay is None else delay
         self.retry_policy = RetryPolicy.build(retries, delay, jitter, rules)
-        self.retries: int = retries
+        self.retries: int = self.retry_policy.limit
         self.retry_delay_seconds = list(self.retry_policy.delays) if callable(delay) else delay
         self.retry_jitter_factor = jitter
         if condition is not None and not callable(condition):
