@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from levada.core.states import State
     from levada.flows import Flow
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
+
 _OWN_CODE = str(Path(__file__).parent.parent)
 
 
@@ -36,7 +39,7 @@ def command(
     """Run a flow from a file, or from a module (package.module:FLOW).
 
     FLOW may be left out when the file holds one flow. A VALUE that is JSON is taken as JSON unless the parameter is
-    annotated as text. The exit code is 0 when the flow completed and 1 when it did not.
+    annotated as text. The exit code is 0 when the flow completed, 1 when it did not, and 130 after Ctrl-C.
     """
     flow = load(entrypoint)
     parameters = {**_from_object(object_), **_from_pairs(params, flow)}
@@ -48,7 +51,11 @@ def command(
             from levada.context import tags as tagged  # lazy: few runs are tagged from outside
 
             around.enter_context(tagged(*tags))
-        finish(run_to_state(lambda: flow(**parameters, return_state=True), flow))
+        try:
+            finish(run_to_state(lambda: flow(**parameters, return_state=True), flow))
+        except KeyboardInterrupt as interrupt:
+            click.echo(f"levada: {interrupt or 'interrupted'}", err=True)
+            sys.exit(INTERRUPTED)
 
 
 def load(entrypoint: str) -> Flow[Any, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
+
+from levada.testing.waiting import eventually
 
 
 def test_a_flow_is_run_and_recorded(levada):
@@ -108,3 +111,17 @@ def test_flows_of_every_colour_run_to_their_end(levada, body):
     levada("run", "colour.py:f", "-p", "n=3")
     assert (levada.folder / "ran").read_text() == "3"
     assert levada.json("flow-run", "ls")[0]["state_name"] == "Completed"
+
+
+def test_ctrl_c_cancels_the_run_and_ends_with_130(levada):
+    (levada.folder / "slow.py").write_text(
+        "import time\nfrom pathlib import Path\nfrom levada import flow\n"
+        "@flow\ndef slow():\n    Path('started').touch()\n    while True:\n        time.sleep(0.01)\n"
+    )
+    with levada.start("run", "slow.py") as process:
+        eventually((levada.folder / "started").exists)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert levada.json("flow-run", "ls")[0]["state_name"] == "Cancelled"
