@@ -227,7 +227,7 @@ def decide(
     honoured = ""
     if asked is not None and (asked > delay or (rule is not None and rule.from_server)):
         delay, honoured = asked, " as the server asked"
-    when = f"retry in {delay:.1f} s" if delay > 0 else "retry at once"
+    when = f"retry in {delay:.1f} s" if delay >= 0.1 else f"retry in {delay:.1g} s" if delay > 0 else "retry at once"
     reason = f"attempt {failures_so_far + 1} of {limit + 1} after {_name_of(error)}; {when}{honoured}{by_rule}"
     return RetryDecision(True, delay, reason, name)
 

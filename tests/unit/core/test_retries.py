@@ -243,6 +243,7 @@ def test_reasons_are_sentences_for_people():
     assert verdict(policy, 1, PermissionError()).reason == (
         "attempt 1 ended with PermissionError; not retried by rule on(PermissionError, fail)"
     )
+    assert "retry in 0.02 s" in verdict(RetryPolicy.build(1, 0.02), 1, ValueError()).reason
     assert verdict(policy, 2, None).reason == "attempt 3 of 4 after a returned failed state; retry at once"
     assert verdict(policy, 1, ServerError({"retry-after": "8"})).reason == (
         "attempt 2 of 4 after ServerError; retry in 8.0 s as the server asked"
