@@ -123,8 +123,7 @@ def _parsed(thing: Any) -> tuple[str, list[ast.expr]]:
     try:
         text = textwrap.dedent(inspect.getsource(thing))
     except (OSError, TypeError):
-        compiled = isinstance(thing, FunctionType)
-        return (code_digest(thing) if compiled else f"{thing.__module__}.{thing.__qualname__}"), []
+        return _compiled(thing), []
     try:
         tree = ast.parse(text)
     except SyntaxError:  # a lambda in the middle of an expression, for instance
@@ -135,6 +134,15 @@ def _parsed(thing: Any) -> tuple[str, list[ast.expr]]:
             node.decorator_list = [each for each in node.decorator_list if not _is_ours(each)]
             others.extend(node.decorator_list)
     return ast.unparse(tree), others
+
+
+def _compiled(thing: Any) -> str:
+    """What can be told of a function or class without its source: the compiled code, and that of its methods."""
+    if isinstance(thing, FunctionType):
+        return code_digest(thing)
+    methods = {name: plain_function(value) for name, value in vars(thing).items()}
+    codes = [f"{name}={code_digest(method)}" for name, method in methods.items() if isinstance(method, FunctionType)]
+    return f"{thing.__module__}.{thing.__qualname__} {' '.join(codes)}"
 
 
 def _is_ours(decorator: ast.expr) -> bool:
