@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -167,6 +168,18 @@ def test_a_plain_script_on_a_terminal_has_bars_unless_they_are_switched_off(want
     shown = on_a_terminal(MAPPED, LEVADA_CLI_PROGRESS=str(wanted), LEVADA_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS="2")
     assert ("/60" in shown) is wanted
     assert "all done" in shown
+
+
+def test_work_of_a_process_pool_moves_its_bar(tmp_path):
+    file = tmp_path / "pooled.py"
+    file.write_text(
+        MAPPED.replace("@flow\n", "@flow(task_runner=ProcessPoolTaskRunner(max_workers=2))\n").replace(
+            "from levada import flow, task", "from levada import flow, task\nfrom levada.task_runners import *"
+        )
+    )
+    shown = on_a_terminal(f"import runpy; runpy.run_path({str(file)!r})")
+    done = {int(count) for count in re.findall(r"(\d+)/60", shown)}
+    assert max(done) > min(done)
 
 
 def test_into_a_pipe_nothing_is_drawn():
