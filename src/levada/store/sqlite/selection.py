@@ -20,7 +20,6 @@ from uuid import UUID
 
 from levada.core.errors import ParameterError
 from levada.core.states import DEFAULT_NAMES, NAMES_BY_TYPE, StateType
-from levada.store.base import RowPage
 from levada.wire.records import STATE_CODES
 
 CHUNK = 500
@@ -126,11 +125,6 @@ def count_rows(connection: sqlite3.Connection, selection: Selection, group: str)
         for value, count in connection.execute(sql, parameters):
             totals[value] = totals.get(value, 0) + count
     return totals
-
-
-def row_page(rows: Sequence[Any], following: str | None) -> RowPage:
-    """A page of named rows."""
-    return RowPage(list(rows), following)
 
 
 def bounded(limit: int) -> int:
