@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from levada.client import LevadaClient as LevadaClient
-from levada.client import SyncLevadaClient as SyncLevadaClient
+from levada import client
 from levada.session import current
+
+if TYPE_CHECKING:
+    from levada.client import LevadaClient as LevadaClient
+    from levada.client import SyncLevadaClient as SyncLevadaClient
 
 __all__ = ["LevadaClient", "SyncLevadaClient", "get_client"]
 
@@ -28,4 +31,12 @@ def get_client(httpx_settings: Any = None, sync_client: bool = False) -> LevadaC
     """
     del httpx_settings
     here = current()
-    return (SyncLevadaClient if sync_client else LevadaClient)(here.home, here.results.load)
+    kind = client.SyncLevadaClient if sync_client else client.LevadaClient
+    return kind(here.home, here.results.load)
+
+
+def __getattr__(name: str) -> Any:
+    """The clients by name, loaded when asked for."""
+    if name in {"LevadaClient", "SyncLevadaClient"}:
+        return getattr(client, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

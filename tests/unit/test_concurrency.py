@@ -17,7 +17,7 @@ import pytest
 import levada.concurrency
 from levada.concurrency import aconcurrency, arate_limit, concurrency, rate_limit
 from levada.control import ControlPlane
-from levada.control.limits import Limits, journal_locks
+from levada.control.limits import Limits
 from levada.core.errors import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
 from levada.engine import session as sessions
 from levada.session import current
@@ -38,7 +38,7 @@ def fresh_session(levada_home: Path) -> Iterator[None]:
 @pytest.fixture
 def limits(levada_home: Path) -> Iterator[Limits]:
     plane = ControlPlane(levada_home)
-    yield Limits(plane.store, is_live=journal_locks(levada_home))
+    yield plane.limits
     plane.close()
 
 

@@ -10,13 +10,15 @@ The life of a client: made, store opened at the first verb, closed at the end of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from levada.client.awaited import LevadaClient as LevadaClient
-from levada.client.verbs import SyncLevadaClient as SyncLevadaClient
-from levada.wire.records import Payload
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from levada.client.awaited import LevadaClient as LevadaClient
+    from levada.client.verbs import SyncLevadaClient as SyncLevadaClient
+    from levada.wire.records import Payload
 
 __all__ = ["LevadaClient", "SyncLevadaClient", "open"]
 
@@ -31,4 +33,19 @@ def open(  # noqa: A001 - read as `client.open(home)`
         decode: reads a recorded value; without it, states of runs carry no results.
         drain: take in what journals have gained before each look.
     """
+    from levada.client.verbs import SyncLevadaClient  # lazy: slots need no verbs
+
     return SyncLevadaClient(home, decode, drain=drain)
+
+
+def __getattr__(name: str) -> Any:
+    """The clients, loaded when asked for: the slots of a run need neither verbs nor a database."""
+    if name == "LevadaClient":
+        from levada.client.awaited import LevadaClient  # lazy: as above
+
+        return LevadaClient
+    if name == "SyncLevadaClient":
+        from levada.client.verbs import SyncLevadaClient  # lazy: as above
+
+        return SyncLevadaClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

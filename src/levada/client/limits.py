@@ -23,14 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 from levada.client.keeper import Keeper
 from levada.client.line import Lines, Place
-from levada.control import ControlPlane
-from levada.control.limits import LEASE_SECONDS, Asker, Grant, Limits, journal_locks, new_lease
 from levada.core.clock import Clock
 from levada.core.errors import AcquireConcurrencySlotTimeoutError
-from levada.core.limits import TAG_PREFIX, Verdict
+from levada.core.limits import LEASE_SECONDS, TAG_PREFIX, Asker, Grant, Verdict, new_lease
+from levada.journal.layout import is_locked, trusted_roots
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+    from levada.control import ControlPlane
+    from levada.control.limits import Limits
 
 SHORTEST_POLL = 0.002
 LONGEST_POLL = 0.05
@@ -65,7 +67,7 @@ class Holding:
     __slots__ = ("__weakref__", "asker", "grant", "lease", "lease_seconds", "lost", "names", "process", "slots")
 
     def __init__(self, names: Sequence[str], slots: int, asker: Asker, lease_seconds: float) -> None:
-        self.lease = new_lease()
+        self.lease = new_lease(time.time_ns() // 1000, os.urandom(8))
         self.names = tuple(names)
         self.slots = slots
         self.asker = asker
@@ -93,20 +95,17 @@ class Slots:
         self.home = home
         self._writer = writer
         self._clock = clock
-        self._is_live = journal_locks(home)
-        self._open()
+        self._plane: ControlPlane | None = None
+        self._limits: Limits | None = None
+        self._closing: weakref.finalize[Any, Any] | None = None
         self._missing: dict[str, float] = {}
         self._proven: tuple[int, bytes] | None = None
         self._start()
         _all.add(self)
 
-    def _open(self) -> None:
-        self._plane = ControlPlane(self.home)
-        self._limits: Limits | None = None
-        self._closing = weakref.finalize(self, self._plane.close)
-
     def _start(self) -> None:
         """Begin with nothing held: at first, and in a forked child, whose parent holds what was held."""
+        self._opening = threading.Lock()
         self._lines = Lines()
         self._keeper = Keeper(self)
         self._threads: ThreadPoolExecutor | None = None
@@ -115,7 +114,13 @@ class Slots:
     def limits(self) -> Limits:
         """The limits in the store; opened when first asked for."""
         if self._limits is None:
-            self._limits = Limits(self._plane.store, is_live=self._is_live)
+            from levada.control import ControlPlane  # lazy: where there are no limits, no database is loaded
+
+            with self._opening:
+                if self._limits is None:
+                    plane = self._plane = ControlPlane(self.home)
+                    self._closing = weakref.finalize(self, plane.close)
+                    self._limits = plane.limits
         return self._limits
 
     # What the engine asks for -----------------------------------------------------------------------------------
@@ -397,16 +402,17 @@ class Slots:
         """This process's writer when its journal is locked, so that others can see whether it lives."""
         writer = self._writer()
         if self._proven != (os.getpid(), writer):
-            if not self._is_live(writer):
+            if not any(is_locked(root / writer.hex()) for root in trusted_roots(self.home)):
                 return None
             self._proven = (os.getpid(), writer)
         return writer
 
     def _after_fork(self) -> None:
         # What was open is the parent's: it is neither used nor closed here.
-        self._closing.detach()
-        _of_parents.append(self._plane)
-        self._open()
+        if self._closing is not None:
+            self._closing.detach()
+            _of_parents.append(self._plane)
+        self._plane = self._limits = self._closing = None
         self._start()
 
 
@@ -444,8 +450,10 @@ class _AsyncPlace:
         woken = self._woken = asyncio.Event()
 
         def wake() -> None:
-            if not loop.is_closed():
+            try:
                 loop.call_soon_threadsafe(woken.set)
+            except RuntimeError:
+                pass  # the loop is closed, and with it the coroutine that waited
 
         self.place.wake = wake
         return self
@@ -512,7 +520,7 @@ def _too_late(shown: str, how_long: str) -> str:
 
 
 _all: weakref.WeakSet[Slots] = weakref.WeakSet()
-_of_parents: list[ControlPlane] = []
+_of_parents: list[Any] = []
 
 
 def _after_fork() -> None:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from levada.client.schemas.translate import fields_of
 from levada.client.server_only import NEEDS_SERVER
 from levada.control import ControlPlane
-from levada.control.limits import Limits, journal_locks
+from levada.control.limits import Limits
 from levada.control.variables import Variables
 from levada.core.errors import ObjectNotFound, ServerRequired
 from levada.core.limits import TAG_PREFIX
@@ -395,11 +395,11 @@ class SyncLevadaClient:
 
     @property
     def _variables(self) -> Variables:
-        return Variables(self.plane.store)
+        return self.plane.variables
 
     @property
     def _limits(self) -> Limits:
-        return Limits(self.plane.store, is_live=journal_locks(self.home))
+        return self.plane.limits
 
     def _state(self, view: StateView) -> State:
         return view.to_state(self._decode)

@@ -13,60 +13,22 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from levada.control.occupancy import SILENT_SECONDS, Occupancy, room
 from levada.core import faults
 from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
-from levada.core.ids import as_uuid, uuid7_bytes
-from levada.core.limits import Verdict
+from levada.core.ids import as_uuid
+from levada.core.limits import LEASE_SECONDS, Asker, Grant, Verdict, new_lease
 from levada.core.states import datetime_of
-from levada.journal.layout import is_locked, journal_root, trusted_roots
 from levada.store.limits import BucketRow, LeaseRow, LimitRow, LimitTables, WaiterRow
 from levada.wire.objects import Holder, LimitView
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from levada.store.base import Store
 
 FORGOTTEN_AFTER_US = 60_000_000
 """Waiters who said nothing for so long are removed from the table."""
-
-LEASE_SECONDS = 300.0
-"""How long a lease lives that nobody renews, unless asked for otherwise."""
-
-
-class Asker(Struct, frozen=True):
-    """Who wants slots.
-
-    Attributes:
-        writer: the writer of the process's journal, whose lock says that the process lives; None when it has none,
-            so that only time ends the lease.
-        run: the flow run inside which slots are asked for.
-        task: the task run.
-        owner: host and process, for people.
-    """
-
-    writer: bytes | None = None
-    run: bytes | None = None
-    task: bytes | None = None
-    owner: str = ""
-
-
-class Grant(Struct, frozen=True):
-    """Slots that were given.
-
-    Attributes:
-        lease: what to renew and release; None when none of the limits exists, so that nothing is held.
-        names: the limits in which slots are held.
-        slots: how many in each.
-    """
-
-    lease: bytes | None
-    names: tuple[str, ...]
-    slots: int
 
 
 class Limits:
@@ -261,7 +223,7 @@ class Limits:
                 return verdict
             if lease is not None:
                 tables.delete_waiter(lease)
-            lease = lease if lease is not None else new_lease(now)
+            lease = lease if lease is not None else new_lease(now, os.urandom(8))
             expires = now + int(lease_seconds * 1e6)
             tables.add_leases(_lease_rows(lease, seen.names, slots, asker, now, expires))
         if faults.armed:
@@ -302,6 +264,8 @@ class Limits:
                     )
             verdict = seen.judge(slots)
             tables.delete_lease_rows(seen.ended)
+            for name in seen.from_the_future:
+                tables.fill_bucket(BucketRow(name, seen.levels[name], moment))
             if verdict.full:
                 return verdict
             for name in seen.names:
@@ -382,29 +346,6 @@ class Limits:
     def _dead(self, leases: Iterable[LeaseRow]) -> set[bytes]:
         writers = {lease.holder_writer for lease in leases}
         return {writer for writer in writers if writer is not None and not self._is_live(writer)}
-
-
-def journal_locks(home: Path) -> Callable[[bytes], bool]:
-    """Tells whether the process that writes a journal of this home is alive: it holds the journal's lock.
-
-    A writer without a journal is gone: journals are removed only when their process is, and nobody holds a lease
-    before the lock of its journal.
-    """
-    root = journal_root(home)
-
-    def is_live(writer: bytes) -> bool:
-        name = writer.hex()
-        if is_locked(root / name):
-            return True
-        # A home that cannot be written has its journals elsewhere; that is looked up for those not found here.
-        return any(is_locked(other / name) for other in trusted_roots(home)[1:])
-
-    return is_live
-
-
-def new_lease(now_us: int | None = None) -> bytes:
-    """The id of a lease that is yet to be taken, so that it can be released whatever happens while it is taken."""
-    return uuid7_bytes(now_us if now_us is not None else time.time_ns() // 1000, os.urandom(8))
 
 
 def distinct(names: Iterable[str], slots: int) -> Sequence[str]:

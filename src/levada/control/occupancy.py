@@ -62,7 +62,12 @@ class Occupancy:
         self.held = [lease for lease in leases if lease.expires > now]
         self.ended = [lease for lease in leases if lease.expires <= now and lease.limit_name in self.names]
         """Leases on the limits asked for that have expired, or, once judged, whose process is gone."""
-        self.levels = _levels(tables, rows, now if moment is None else moment)
+        moment = now if moment is None else moment
+        decay = {row.name: row.decay for row in rows if row.decay > 0}
+        buckets = tables.buckets(list(decay)) if decay else []
+        self.levels = {bucket.name: level_at(bucket.level, bucket.at, moment, decay[bucket.name]) for bucket in buckets}
+        self.from_the_future = [bucket.name for bucket in buckets if bucket.at > moment]
+        """Buckets last written at a time that is yet to come: the clock went back since."""
 
     def judge(self, slots: int) -> Verdict:
         """Whether so many slots may be had in all the limits now; leases of processes that are gone count for nothing.
@@ -106,16 +111,6 @@ class Occupancy:
         )
         pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, youngest / 20e6))
         return min(LONGEST_PAUSE, pause * (1 + len(self._earlier)))
-
-
-def _levels(tables: LimitTables, rows: Iterable[LimitRow], moment: int) -> dict[str, float]:
-    decay = {row.name: row.decay for row in rows if row.decay > 0}
-    if not decay:
-        return {}
-    return {
-        bucket.name: level_at(bucket.level, bucket.at, moment, decay[bucket.name])
-        for bucket in tables.buckets(list(decay))
-    }
 
 
 def room(row: LimitRow, held: Iterable[LeaseRow], slots: int) -> bool:

@@ -18,9 +18,13 @@ from typing import Final
 from msgspec import Struct
 
 from levada.core.errors import ConcurrencySlotAcquisitionError
+from levada.core.ids import uuid7_bytes
 
 TAG_PREFIX: Final = "tag:"
 """A limit of this prefix and a tag's name bounds how many tasks of that tag run at once."""
+
+LEASE_SECONDS: Final = 300.0
+"""How long a lease lives that nobody renews, unless asked for otherwise."""
 
 _ROUNDING: Final = 1e-9
 
@@ -48,6 +52,37 @@ class Ask(Struct, frozen=True):
     slots: int
 
 
+class Asker(Struct, frozen=True):
+    """Who wants slots.
+
+    Attributes:
+        writer: the writer of the process's journal, whose lock says that the process lives; None when it has none,
+            so that only time ends the lease.
+        run: the flow run inside which slots are asked for.
+        task: the task run.
+        owner: host and process, for people.
+    """
+
+    writer: bytes | None = None
+    run: bytes | None = None
+    task: bytes | None = None
+    owner: str = ""
+
+
+class Grant(Struct, frozen=True):
+    """Slots that were given.
+
+    Attributes:
+        lease: what to renew and release; None when none of the limits exists, so that nothing is held.
+        names: the limits in which slots are held.
+        slots: how many in each.
+    """
+
+    lease: bytes | None
+    names: tuple[str, ...]
+    slots: int
+
+
 class Verdict(Struct, frozen=True):
     """What the law says to one who asks.
 
@@ -65,6 +100,16 @@ class Verdict(Struct, frozen=True):
     def granted(self) -> bool:
         """Whether the slots may be had now."""
         return not self.full
+
+
+def new_lease(now_us: int, entropy: bytes) -> bytes:
+    """The id of a lease that is yet to be taken, so that it can be released whatever happens while it is taken.
+
+    Args:
+        now_us: microseconds since 1970.
+        entropy: at least 8 random bytes.
+    """
+    return uuid7_bytes(now_us, entropy)
 
 
 def level_at(level: float, since_us: int, now_us: int, decay: float) -> float:

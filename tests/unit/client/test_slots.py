@@ -12,7 +12,7 @@ import pytest
 from levada.client import limits as client_limits
 from levada.client.limits import Slots, tag_limits
 from levada.control import ControlPlane
-from levada.control.limits import Limits, journal_locks
+from levada.control.limits import Limits
 from levada.core import faults
 from levada.core.errors import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
 from levada.core.ids import uuid7_bytes
@@ -36,7 +36,7 @@ def slots(levada_home: Path, journal: JournalWriter) -> Slots:
 @pytest.fixture
 def limits(levada_home: Path) -> Iterator[Limits]:
     plane = ControlPlane(levada_home)
-    yield Limits(plane.store, is_live=journal_locks(levada_home))
+    yield plane.limits
     plane.close()
 
 

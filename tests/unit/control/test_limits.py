@@ -256,6 +256,16 @@ def test_over_a_minute_a_rate_limit_lets_the_rate_through(world: World) -> None:
     assert 5 + 2 * 60 - 1 <= passed <= 5 + 2 * 60
 
 
+def test_a_clock_that_was_put_back_stops_no_rate_limit(world: World) -> None:
+    """The bucket was last written an hour from now, and would run out no more until then."""
+    world.limits.create("api", 1, decay=1.0)
+    world.limits.pour(["api"], 1)
+    world.wait(-3600)
+    assert isinstance(world.limits.pour(["api"], 1), Verdict)
+    world.wait(1)
+    assert isinstance(world.limits.pour(["api"], 1), Grant)
+
+
 def test_a_rate_limit_that_gives_nothing_back_is_an_error(world: World) -> None:
     world.limits.create("db", 3)
     with pytest.raises(ConcurrencySlotAcquisitionError, match=r"no slot decay.*--decay"):
