@@ -55,6 +55,9 @@ class Call:
     def pack(self) -> bytes:
         raise NotImplementedError
 
+    def ended_elsewhere(self, state: State) -> State:
+        return state
+
     def abandon(self, reason: str) -> State:
         self.abandoned = reason
         return State(StateType.CANCELLED, message=reason)

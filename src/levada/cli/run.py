@@ -54,7 +54,7 @@ def command(
         try:
             finish(run_to_state(lambda: flow(**parameters, return_state=True), flow))
         except KeyboardInterrupt as interrupt:
-            click.echo(f"levada: {interrupt or 'interrupted'}", err=True)
+            click.echo(f"levada: {str(interrupt) or 'interrupted'}", err=True)
             sys.exit(INTERRUPTED)
 
 

@@ -36,6 +36,10 @@ class Submission(Protocol):
         """The call as bytes for another process, with the results of its upstream in it."""
         ...
 
+    def ended_elsewhere(self, state: State) -> State:
+        """Tell those who watch that another process carried the call out; returns its final state."""
+        ...
+
     def abandon(self, reason: str) -> State:
         """Record that the call never started; returns its Cancelled state."""
         ...

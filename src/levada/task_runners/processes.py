@@ -23,7 +23,6 @@ import cloudpickle
 
 from levada.core.errors import RunCancelled
 from levada.core.states import State, StateType
-from levada.engine import observers
 from levada.engine import session as sessions
 from levada.engine.outcome import state_of_end, state_of_error, state_of_timeout
 from levada.engine.packing import unpack_state
@@ -118,11 +117,7 @@ class ProcessPoolTaskRunner(TaskRunner):
             del self._working[job]
             self._put_back(child)
         if isinstance(answer, bytes):
-            state = unpack_state(answer)
-            if observers.active:
-                # The child told nobody: those who watch are here.
-                observers.finished(submission.call.task.name, state)
-            return state
+            return submission.ended_elsewhere(unpack_state(answer))
         if child.broken is not None:
             self._broken = child.broken
         return submission.end(answer)
