@@ -1,6 +1,6 @@
 """Recording a value nobody asked to persist: exact, fast, and never a reason for a run to fail.
 
-Builtin values become MessagePack, everything else pickle (see `pickles`).
+Builtin values become MessagePack, everything else pickle (see `levada.serializers.pickles`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from levada.core.errors import MissingResult, SerializationError
-from levada.results.pickles import pickled
-from levada.results.preview import preview, type_name
+from levada.results.preview import preview
+from levada.serializers.culprit import type_name
 from levada.serializers.exact import SCALARS, decode, encode, is_plain
+from levada.serializers.pickles import pickled
 from levada.wire.records import Payload
 
 NOT_KEPT = "none"
@@ -53,7 +54,11 @@ def serialize(value: Any) -> tuple[str, bytes]:
             return "msgpack", encode(value)
         except (OverflowError, UnicodeEncodeError, RecursionError):
             pass  # as in `inline`
-    return "pickle", pickled(value)
+    try:
+        return "pickle", pickled(value)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise SerializationError(f"A {type_name(value)} cannot be pickled: {reason}") from error
 
 
 def serialize_error(error: BaseException) -> tuple[str, bytes]:

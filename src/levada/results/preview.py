@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from levada.serializers.culprit import type_name
+
 PREVIEW_LENGTH = 120
 """Characters of a preview, at most."""
 
@@ -34,12 +36,6 @@ _SHOWN_WHOLE = frozenset(
 def preview(value: Any, length: int = PREVIEW_LENGTH) -> str:
     """Short text of a value; never calls the `repr` of a class that is not known to be cheap."""
     return _cut(_text(value, length, _DEPTH), length)
-
-
-def type_name(value: Any) -> str:
-    """The value's type: bare for builtins, with its module otherwise."""
-    kind = value.__class__
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _cut(text: str, length: int) -> str:

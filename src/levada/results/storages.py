@@ -94,9 +94,7 @@ def _is_simple(key: str) -> bool:
 def _safe_name(part: str) -> str:
     if not part:
         return "%"
-    name = _UNSAFE.sub(
-        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), part
-    )
+    name = _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), part)
     raw = name.encode()
     if len(raw) > LONGEST_NAME:
         from hashlib import sha256  # lazy: only very long keys need it

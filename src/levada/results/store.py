@@ -34,7 +34,7 @@ from levada.results.automatic import (
     serialize_error,
 )
 from levada.results.locks import StoreLocks
-from levada.results.preview import preview, type_name
+from levada.results.preview import preview
 from levada.results.records import (
     HEAD_BYTES,
     ResultRecord,
@@ -48,6 +48,7 @@ from levada.results.records import (
 from levada.results.steps import Call, Steps, adrive, drive, settle
 from levada.results.storages import NOT_THERE, key_of, open_storage, path_of, resolve_result_storage, storage_name
 from levada.serializers.base import Serializer, resolve_serializer
+from levada.serializers.culprit import type_name
 from levada.wire.records import Payload
 
 if TYPE_CHECKING:

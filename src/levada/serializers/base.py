@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from levada.core.errors import SerializationError
 from levada.serializers.culprit import explain
+from levada.serializers.pickles import pickled
 
 T = TypeVar("T")
 
@@ -164,7 +165,7 @@ class PickleSerializer(Serializer[Any]):
 
     Attributes:
         picklelib: the library, which must have `dumps` and `loads`. The default, cloudpickle, also takes lambdas and
-            classes of the main script.
+            classes of the main script, which are the script's own again in the next run of it (see `pickles`).
         picklelib_version: ignored; there for old files.
     """
 
@@ -184,7 +185,7 @@ class PickleSerializer(Serializer[Any]):
 
     def dumps(self, obj: Any) -> bytes:
         """The pickled value."""
-        dump = self._functions().dumps
+        dump = pickled if self.picklelib == "cloudpickle" else self._functions().dumps
         with explain(dump, obj, self.type):
             return bytes(dump(obj))
 

@@ -42,7 +42,7 @@ class explain:  # noqa: N801 - reads as a word of the `with` statement
             raise SerializationError(f"These bytes cannot be read as {self.kind}: {_text(error)}") from error
         path, culprit, reason = find_culprit(self.dumps, self.value, error)
         raise SerializationError(
-            f"{path} (a {_type_name(culprit)}) cannot be serialized with {self.kind}: {_text(reason)}"
+            f"{path} (a {type_name(culprit)}) cannot be serialized with {self.kind}: {_text(reason)}"
         ) from error
 
 
@@ -120,11 +120,12 @@ def _key_text(key: Any) -> str:
     if isinstance(key, str | int | float | bool | None):
         text = repr(key)
         return text if len(text) <= 60 else text[:57] + "..."
-    return _type_name(key)
+    return type_name(key)
 
 
-def _type_name(value: Any) -> str:
-    kind = type(value)
+def type_name(value: Any) -> str:
+    """The value's type: bare for builtins, with its module otherwise."""
+    kind = value.__class__
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 

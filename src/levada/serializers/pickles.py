@@ -14,9 +14,7 @@ from functools import cache
 from typing import Any
 from zlib import compress, decompress
 
-from levada.core.errors import SerializationError
 from levada.core.identity import home_of, is_script
-from levada.results.preview import type_name
 
 _SCRIPTS = (b"__main__", b"__mp_main__", b"__levada_script_")
 
@@ -25,7 +23,8 @@ def pickled(value: Any) -> bytes:
     """The pickle of a value.
 
     Raises:
-        SerializationError: it cannot be pickled, or not be read back as what it is.
+        Exception: what cloudpickle raises for a value that cannot be pickled; TypeError for an open file, of which only
+            a copy of its text could be read back.
     """
     from pickle import dumps  # lazy: import of the face must not pay for pickle
 
@@ -40,13 +39,10 @@ def _by_content(value: Any) -> bytes:
     from io import BytesIO  # lazy: only what pickle refuses comes here
 
     buffer = BytesIO()
-    try:
-        _pickler()(buffer, protocol=5).dump(value)
-    except Exception as error:
-        raise SerializationError(f"A {type_name(value)} cannot be pickled: {type(error).__name__}: {error}") from error
+    _pickler()(buffer, protocol=5).dump(value)
     data = buffer.getvalue()
     if b"_file_reconstructor" in data:
-        raise SerializationError("An open file cannot be recorded: only a copy of its text could be read back.")
+        raise TypeError("cannot pickle an open file: only a copy of its text could be read back")
     return data
 
 
