@@ -274,6 +274,11 @@ class TestProfiles:
         save_profiles(ProfilesCollection({"p": Profile("p", {"api.key": "secret"})}))
         assert (levada_home / "profiles.toml").stat().st_mode & 0o077 == 0
 
+    def test_a_home_that_cannot_be_written_is_told(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigurationError, match="Profiles cannot be written to"):
+            save_profiles(ProfilesCollection(), tmp_path / "file")
+
     def test_the_profile_that_is_asked_for_comes_before_the_active_one(self, monkeypatch):
         save_profiles(
             ProfilesCollection({"one": Profile("one", {RETRIES: 1}), "two": Profile("two", {RETRIES: 2})}, "one")

@@ -176,14 +176,25 @@ def checked(name: str, value: Any, profile: str) -> Any:
 
 
 def save_profiles(profiles: ProfilesCollection, home: Path | None = None) -> None:
-    """Write the profiles of the home, all at once; only their owner may read them, for they may hold keys."""
+    """Write the profiles of the home, all at once; only their owner may read them, for they may hold keys.
+
+    Raises:
+        ConfigurationError: the home cannot be written.
+    """
     folder = home or current_home()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".profiles-")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / "profiles.toml", _as_toml(profiles))
+    except OSError as error:
+        raise ConfigurationError(f"Profiles cannot be written to {folder}: {error.strerror}.") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".profiles-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_as_toml(profiles))
-        Path(temporary).replace(folder / "profiles.toml")
+            file.write(text)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
