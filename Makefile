@@ -45,6 +45,6 @@ clean: ## Remove the environments, caches and build products
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp lies inside the environment, so that removing the one removes the other.
-$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml tools/environment.sh
+$(READY): requirements/dev.txt requirements/demo.txt requirements/uv.txt pyproject.toml tools/environment.sh
 	PYTHON="$(PYTHON)" sh tools/environment.sh $(VENV)
 	@touch $@

