@@ -61,9 +61,8 @@ def describe(state: Any, took: float, answered: Counter[str], wanted: int) -> No
     say(f"  attempts      {attempts}, so {attempts - len(tasks)} retries")
     say(f"  the endpoint  answered {dict(sorted(answered.items()))}")
     loaded = result["flights"]
-    say(
-        f"  rows          {loaded:,} in the database, {wanted:,} at the source: {'equal' if loaded == wanted else 'DIFFERENT'}"
-    )
+    verdict = "equal" if loaded == wanted else "DIFFERENT"
+    say(f"  rows          {loaded:,} in the database, {wanted:,} at the source: {verdict}")
     if loaded != wanted:
         raise SystemExit("The row counts do not match.")
 
