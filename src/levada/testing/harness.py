@@ -131,7 +131,7 @@ def harness(
         before_home = os.environ.get("LEVADA_HOME")
         os.environ["LEVADA_HOME"] = folder
         refresh_settings()
-        quiet = {"logging.to_console": False, "cli.progress": False, **(settings or {})}
+        quiet = {"home": folder, "logging.to_console": False, "cli.progress": False, **(settings or {})}
         with temporary_settings(quiet):
             session = real.build()
             used = clock or (VirtualClock() if virtual_clock else None)
