@@ -37,21 +37,16 @@ from levada.artifacts import (
     update_progress_artifact,
 )
 from levada.core.errors import InvalidNameError, ObjectNotFound
-from levada.engine import session as sessions
 from levada.orchestration import get_client
-from levada.settings import refresh_settings
+from levada.testing import harness
 from levada.wire.objects import ArtifactView
 
 
 @pytest.fixture(autouse=True)
-def fresh_session(levada_home: Path) -> Iterator[None]:
-    refresh_settings()
-    before = sessions.replace(None)
-    yield
-    made = sessions.replace(before)
-    if made is not None:
-        made.journal.close()
-    refresh_settings()
+def home(levada_home: Path) -> Iterator[Path]:
+    """A home and a session of this test's own."""
+    with harness() as test:
+        yield test.home
 
 
 def stored(artifact: UUID) -> ArtifactView:
@@ -235,8 +230,8 @@ def test_an_artifact_made_inside_a_run_belongs_to_it() -> None:
     assert (of_flow.flow_run_id, of_flow.task_run_id) == (run.id, None)
 
 
-def test_making_an_artifact_opens_no_database(levada_home: Path) -> None:
+def test_making_an_artifact_opens_no_database(home: Path) -> None:
     create_markdown_artifact("text", key="report")
     update_progress_artifact(create_progress_artifact(1), 2)
-    assert not (levada_home / "levada.db").exists()
+    assert not (home / "levada.db").exists()
     assert "levada.artifacts" in sys.modules

@@ -19,35 +19,22 @@ from levada.concurrency import aconcurrency, arate_limit, concurrency, rate_limi
 from levada.control import ControlPlane
 from levada.control.limits import Limits
 from levada.core.errors import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
-from levada.engine import session as sessions
 from levada.session import current
-from levada.settings import refresh_settings
+from levada.testing import eventually, harness
 
 
 @pytest.fixture(autouse=True)
-def fresh_session(levada_home: Path) -> Iterator[None]:
-    refresh_settings()
-    before = sessions.replace(None)
-    yield
-    made = sessions.replace(before)
-    if made is not None:
-        made.journal.close()
-    refresh_settings()
+def home(levada_home: Path) -> Iterator[Path]:
+    """A home and a session of this test's own."""
+    with harness() as test:
+        yield test.home
 
 
 @pytest.fixture
-def limits(levada_home: Path) -> Iterator[Limits]:
-    plane = ControlPlane(levada_home)
+def limits(home: Path) -> Iterator[Limits]:
+    plane = ControlPlane(home)
     yield plane.limits
     plane.close()
-
-
-def eventually(condition, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    waiting = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become true in time"
-        waiting.wait(0.005)
 
 
 def held(limits: Limits, name: str) -> int:
@@ -109,14 +96,14 @@ def test_a_missing_limit_bounds_nothing_when_the_author_says_so() -> None:
     assert ran == [1]
 
 
-def test_a_missing_limit_bounds_nothing_when_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEVADA_CONCURRENCY_STRICT", "false")
+def test_a_missing_limit_bounds_nothing_when_the_setting_says_so() -> None:
     ran = []
-    with concurrency("typo"):
-        ran.append(1)
+    with harness(settings={"concurrency.strict": False}):
+        with concurrency("typo"):
+            ran.append(1)
+        with pytest.raises(ConcurrencySlotAcquisitionError), concurrency("typo", strict=True):
+            pytest.fail("the block ran without a limit")
     assert ran == [1]
-    with pytest.raises(ConcurrencySlotAcquisitionError), concurrency("typo", strict=True):
-        pass
 
 
 def test_no_names_are_no_limit() -> None:
@@ -288,6 +275,34 @@ async def test_async_code_is_rate_limited_too(limits: Limits) -> None:
     started = time.monotonic()
     await asyncio.gather(*(arate_limit("api") for _ in range(6)))
     assert time.monotonic() - started >= 5 / 50 - 0.001
+
+
+def test_a_virtual_clock_makes_rate_limits_take_no_time() -> None:
+    with harness(virtual_clock=True) as test:
+        test.control.limits.create("api", 1, decay=1 / 60)
+        for _ in range(10):
+            rate_limit("api")
+        assert sum(test.clock.slept) == pytest.approx(9 * 60, abs=1)
+
+
+def test_under_a_virtual_clock_holders_are_still_waited_for() -> None:
+    """They are real threads: a timeout must not pass at once because sleeping takes no time."""
+    with harness(virtual_clock=True) as test:
+        test.control.limits.create("db", 1)
+        inside, may_go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with concurrency("db"):
+                inside.set()
+                assert may_go.wait(20)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert inside.wait(20)
+        threading.Timer(0.05, may_go.set).start()
+        with concurrency("db", timeout_seconds=20):
+            assert may_go.is_set()
+        holder.join()
 
 
 def test_a_rate_limit_that_cannot_be_met_in_time_says_so_at_once(limits: Limits) -> None:

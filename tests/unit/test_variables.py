@@ -11,20 +11,15 @@ from pathlib import Path
 import pytest
 
 from levada.core.errors import InvalidNameError
-from levada.engine import session as sessions
-from levada.settings import refresh_settings
+from levada.testing import harness
 from levada.variables import Variable
 
 
 @pytest.fixture(autouse=True)
-def fresh_session(levada_home: Path) -> Iterator[None]:
-    refresh_settings()
-    before = sessions.replace(None)
-    yield
-    made = sessions.replace(before)
-    if made is not None:
-        made.journal.close()
-    refresh_settings()
+def home(levada_home: Path) -> Iterator[Path]:
+    """A home and a session of this test's own."""
+    with harness() as test:
+        yield test.home
 
 
 VALUES = [None, True, 0, -3.5, "text", "", "ünï", [1, [2]], {"a": {"b": [None]}}, [], {}]

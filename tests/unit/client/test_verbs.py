@@ -32,21 +32,16 @@ from levada.core.errors import (
     ServerRequired,
 )
 from levada.core.states import StateType
-from levada.engine import session as sessions
 from levada.orchestration import get_client
-from levada.settings import refresh_settings
+from levada.testing import harness
 from levada.wire.filters import FlowRunQuery
 
 
 @pytest.fixture(autouse=True)
-def fresh_session(levada_home: Path) -> Iterator[None]:
-    refresh_settings()
-    before = sessions.replace(None)
-    yield
-    made = sessions.replace(before)
-    if made is not None:
-        made.journal.close()
-    refresh_settings()
+def home(levada_home: Path) -> Iterator[Path]:
+    """A home and a session of this test's own."""
+    with harness() as test:
+        yield test.home
 
 
 @pytest.fixture
@@ -113,17 +108,17 @@ def test_a_failed_run_raises_its_exception_where_its_result_is_asked_for(client:
         run.state.result()
 
 
-def test_without_a_decoder_states_carry_no_results(levada_home: Path) -> None:
+def test_without_a_decoder_states_carry_no_results(home: Path) -> None:
     doubled(4)
-    with levada.client.open(levada_home) as client:
+    with levada.client.open(home) as client:
         (run,) = client.read_flow_runs()
         with pytest.raises(MissingResult):
             run.state.result()
 
 
-def test_without_draining_nothing_new_is_seen(levada_home: Path) -> None:
+def test_without_draining_nothing_new_is_seen(home: Path) -> None:
     doubled(4)
-    with levada.client.open(levada_home, drain=False) as client:
+    with levada.client.open(home, drain=False) as client:
         assert client.read_flow_runs() == []
         client.drain()
         assert len(client.read_flow_runs()) == 1

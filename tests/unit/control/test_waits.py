@@ -11,21 +11,16 @@ import pytest
 from levada import flow, task
 from levada.concurrency import concurrency
 from levada.control import ControlPlane
-from levada.engine import session as sessions
 from levada.orchestration import get_client
-from levada.settings import refresh_settings
+from levada.testing import harness
 from levada.wire.objects import Why
 
 
 @pytest.fixture(autouse=True)
-def fresh_session(levada_home: Path) -> Iterator[None]:
-    refresh_settings()
-    before = sessions.replace(None)
-    yield
-    made = sessions.replace(before)
-    if made is not None:
-        made.journal.close()
-    refresh_settings()
+def home(levada_home: Path) -> Iterator[Path]:
+    """A home and a session of this test's own."""
+    with harness() as test:
+        yield test.home
 
 
 def why_open_tasks(home: Path) -> list[Why]:
@@ -34,7 +29,7 @@ def why_open_tasks(home: Path) -> list[Why]:
         return [plane.why(run.id) for run in waiting]
 
 
-def test_a_task_that_waits_for_its_tags_limit_says_who_holds_it(levada_home: Path) -> None:
+def test_a_task_that_waits_for_its_tags_limit_says_who_holds_it(home: Path) -> None:
     inside, may_go = threading.Event(), threading.Event()
     said: list[Why] = []
 
@@ -49,7 +44,7 @@ def test_a_task_that_waits_for_its_tags_limit_says_who_holds_it(levada_home: Pat
         assert inside.wait(30)
         second = hold.submit()
         while not any("tag:db" in reason for answer in said for reason in answer.reasons):
-            said.extend(why_open_tasks(levada_home))
+            said.extend(why_open_tasks(home))
         may_go.set()
         first.result()
         second.result()
@@ -61,7 +56,7 @@ def test_a_task_that_waits_for_its_tags_limit_says_who_holds_it(levada_home: Pat
     assert reason.startswith("It waits for a slot of concurrency limit 'tag:db': 1 of 1 are held, by task run ")
 
 
-def test_a_flow_that_waits_inside_itself_says_who_holds_the_limit(levada_home: Path) -> None:
+def test_a_flow_that_waits_inside_itself_says_who_holds_the_limit(home: Path) -> None:
     said: list[str] = []
 
     @flow
