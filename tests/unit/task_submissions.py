@@ -34,6 +34,7 @@ class Call:
         self.timeout = timeout
         self.body = body
         self.abandoned: str | None = None
+        self.ended: State | None = None
 
     def run(self) -> State:
         guard = current_guard()
@@ -61,6 +62,10 @@ class Call:
     def abandon(self, reason: str) -> State:
         self.abandoned = reason
         return State(StateType.CANCELLED, message=reason)
+
+    def end(self, state: State) -> State:
+        self.ended = state
+        return state
 
     def crash(self, error: BaseException) -> State:
         return state_of_end(error)

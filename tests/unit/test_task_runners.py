@@ -34,7 +34,7 @@ class InlineTaskRunner(TaskRunner):
         else:
             job.run()
 
-    def _release(self) -> None:
+    def _release(self, hasty: bool) -> None:
         self.events.append("released")
 
 
@@ -105,6 +105,25 @@ def test_closing_waits_until_the_last_job_has_ended() -> None:
     closing.join(LONG)
     assert not closing.is_alive()
     assert future.result() == 1
+
+
+def test_what_does_not_stop_in_time_is_given_up_and_recorded() -> None:
+    runner = InlineTaskRunner(hold=True)
+    call = Call(lambda: 1)
+    future = runner.submit_prepared(call)
+    runner.held[0].claim()  # as if it ran
+    runner.close(grace=0.01)
+    assert future.state.is_cancelled()
+    assert "asked to stop and did not" in str(future.state.message)
+    assert call.ended is future.state
+
+
+async def test_what_does_not_stop_in_time_is_given_up_in_coroutines_too() -> None:
+    runner = InlineTaskRunner(hold=True)
+    future = submit(runner, lambda: 1)
+    runner.held[0].claim()  # as if it ran
+    await runner.aclose(grace=0.01)
+    assert future.state.is_cancelled()
 
 
 async def test_closing_in_a_coroutine_lets_the_loop_go_on() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -303,6 +304,40 @@ def test_all_can_be_cancelled() -> None:
         runner.cancel_all()
         futures.wait(LONG)
         assert [future.state.type for future in futures] == [StateType.CANCELLED] * 2
+
+
+def test_closing_with_a_grace_stops_what_runs() -> None:
+    started = threading.Event()
+
+    def body() -> None:
+        started.set()
+        while True:
+            time.sleep(0.001)
+
+    runner = ThreadPoolTaskRunner(max_workers=1)
+    futures = FutureList([submit(runner, body), submit(runner, int)])
+    assert started.wait(LONG)
+    runner.close(grace=LONG)
+    assert [future.state.type for future in futures] == [StateType.CANCELLED] * 2
+
+
+def test_an_interrupt_while_closing_stops_what_runs_and_is_raised() -> None:
+    started = threading.Event()
+
+    def body() -> None:
+        started.set()
+        while True:
+            time.sleep(0.001)
+
+    runner = ThreadPoolTaskRunner()
+    future = submit(runner, body)
+    assert started.wait(LONG)
+    timer = threading.Timer(0.05, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        runner.close()
+    timer.join()
+    assert future.state.is_cancelled()
 
 
 def test_a_batch_runs_in_one_thread_in_order() -> None:

@@ -34,6 +34,9 @@ from levada.wire.records import STATE_CODES, Payload, RunChanged, RunOpened, Run
 if TYPE_CHECKING:
     from levada.engine.session import Session
 
+GRACE = 2.0
+"""Seconds that submitted tasks of an interrupted flow have to stop, before they are given up and recorded Cancelled."""
+
 _COMPLETED = StateType.COMPLETED
 HOST = os.uname().nodename if hasattr(os, "uname") else ""
 
@@ -340,13 +343,12 @@ def _attempt(ctx: FlowRunContext) -> Steps:
     if not flow.isgenerator:
         tokens = (flow_var.set(ctx), task_var.set(None), tags_var.set(ctx.tags))
     signals.enter(ctx)
-    cancel = True
     try:
         outcome = yield from _call(ctx)
         if outcome.error is None and ctx.session.settings.flows.leftovers == "wait":
             for stream in ctx.graph.streams:
                 yield Do(stream.wait)
-        cancel = outcome.error is not None or ctx.session.settings.flows.leftovers == "cancel"
+        return (yield from _closed(ctx, outcome))
     finally:
         signals.leave(ctx)
         if tokens is not None:
@@ -355,22 +357,52 @@ def _attempt(ctx: FlowRunContext) -> Steps:
             flow_var.reset(tokens[0])
         if ctx.task_runner is not None:
             runner, ctx.task_runner = ctx.task_runner, None
-            yield _Close(runner, cancel)
+            yield _Close(runner, cancel=True, grace=_GRACE)
+
+
+def _closed(ctx: FlowRunContext, outcome: FlowOutcome) -> Steps:
+    """Wait for what was submitted; a signal or a cancellation meanwhile still decides how the run ends."""
+    # The runner stays the run's own until it is closed: what runs may submit more.
+    if ctx.task_runner is not None:
+        interrupted = outcome.error is not None
+        cancel = ctx.session.settings.flows.leftovers == "cancel"
+        try:
+            yield _Close(ctx.task_runner, cancel, _GRACE if _ended_from_outside(outcome) else None)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - recorded by the caller, which raises it on
+            outcome = FlowOutcome(state_of_end(error), None, error)
+        ctx.task_runner = None
     return outcome
 
 
-class _Close:
-    """Wait for everything that was submitted; what has not started is taken back first when `cancel` says so."""
+def _ended_from_outside(outcome: FlowOutcome) -> bool:
+    """Whether a signal, a cancellation or the run's timeout ended it, so that nothing it started may go on."""
+    if outcome.error is not None:
+        return not isinstance(outcome.error, GeneratorExit)
+    return outcome.state.name == "TimedOut"
 
-    def __init__(self, runner: Any, cancel: bool) -> None:
+
+_GRACE = 3.0
+"""Seconds that running tasks have to stop when their flow run was ended from outside."""
+
+
+class _Close:
+    """Wait for everything that was submitted.
+
+    What has not started is taken back first when `cancel` says so; with a `grace`, what runs is asked to stop.
+    """
+
+    def __init__(self, runner: Any, cancel: bool, grace: float | None) -> None:
         self._runner = runner
         self._cancel = cancel
+        self._grace = grace
 
     def run(self) -> None:
-        self._runner.close(cancel=self._cancel)
+        self._runner.close(cancel=self._cancel, grace=self._grace)
 
     async def arun(self) -> None:
-        await self._runner.aclose(cancel=self._cancel)
+        await self._runner.aclose(cancel=self._cancel, grace=self._grace)
 
 
 def _call(ctx: FlowRunContext) -> Steps:

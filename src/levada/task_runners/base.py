@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from levada.core.errors import ConfigurationError
-from levada.core.states import State
+from levada.core.states import State, StateType
 from levada.engine.outcome import state_of_end
 from levada.futures import Future, FutureList, blocked, when_all_done
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+GRACE = 3.0
+"""Seconds that running tasks have to stop when the process was interrupted while it waited for them."""
 
 
 class Submission(Protocol):
@@ -260,37 +265,71 @@ class TaskRunner:
                 self._open()
                 self._is_open = True
 
-    def close(self, cancel: bool = False) -> None:
+    def close(self, cancel: bool = False, grace: float | None = None) -> None:
         """Wait for everything that was submitted, and give the runner's resources back.
+
+        An interrupt (Ctrl-C) while it waits is raised once what runs was asked to stop and given `GRACE` seconds.
 
         Args:
             cancel: take back what has not started; it is recorded as Cancelled.
+            grace: also ask what runs to stop, and give up on it after so many seconds; it is recorded as Cancelled
+                too, although its code may go on in a thread until the process ends.
         """
-        while not self._closed:
-            self._check_can_wait()
-            if cancel:
-                self._take_back_all()
-            ended = self._all_ended = threading.Event()
-            if self._jobs:
-                with blocked():
-                    ended.wait()
-            self._seal()
-        self._release()
+        try:
+            hasty = self._wait_for_all(cancel, grace)
+        except BaseException as error:
+            if not isinstance(error, RuntimeError):  # which says that waiting here would never end
+                self._release(hasty=self._wait_for_all(True, GRACE))
+            raise
+        self._release(hasty)
 
-    async def aclose(self, cancel: bool = False) -> None:
+    async def aclose(self, cancel: bool = False, grace: float | None = None) -> None:
         """`close` for coroutines: tasks that run on this event loop can go on meanwhile."""
         import asyncio  # lazy: only async flows pay for it
 
+        deadline = None if grace is None else time.monotonic() + grace
+        hasty = False
         while not self._closed:
-            if cancel:
-                self._take_back_all()
+            self._ask(cancel, grace)
             pending = FutureList([job.submission.future for job in tuple(self._jobs)])
-            await pending.wait_async()
-            if self._jobs:  # futures are told first, the books are put in order a moment later
+            await pending.wait_async(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if deadline is not None and self._jobs and time.monotonic() >= deadline:
+                hasty = self._give_up()
+            elif self._jobs:  # futures are told first, the books are put in order a moment later
                 await asyncio.sleep(0)
-            else:
-                self._seal()
-        self._release()
+            self._seal()
+        self._release(hasty)
+
+    def _wait_for_all(self, cancel: bool, grace: float | None) -> bool:
+        """Wait until there are no jobs any more; True when some had to be given up."""
+        deadline = None if grace is None else time.monotonic() + grace
+        hasty = False
+        while not self._closed:
+            if grace is None:
+                self._check_can_wait()
+            self._ask(cancel, grace)
+            ended = self._all_ended = threading.Event()
+            if self._jobs:
+                with blocked():
+                    in_time = ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                if not in_time:
+                    hasty = self._give_up()
+            self._seal()
+        return hasty
+
+    def _ask(self, cancel: bool, grace: float | None) -> None:
+        if cancel or grace is not None:
+            for job in tuple(self._jobs):
+                job.take_back("The flow run ended before the task run started.")
+        if grace is not None:
+            for job in tuple(self._jobs):
+                self._interrupt(job)
+
+    def _give_up(self) -> bool:
+        for job in tuple(self._jobs):
+            message = "The task run was asked to stop and did not; its code was left alone."
+            job.end(job.submission.end(State(StateType.CANCELLED, message=message)))
+        return True
 
     def cancel_all(self) -> None:
         """Take back what has not started, and ask what runs to stop."""
@@ -347,8 +386,8 @@ class TaskRunner:
     def _check_can_wait(self) -> None:
         """Raise RuntimeError when the calling thread must not wait for the runner's jobs."""
 
-    def _release(self) -> None:
-        """Everything has ended; give threads, processes and loops back."""
+    def _release(self, hasty: bool) -> None:
+        """Everything has ended; give threads, processes and loops back, without waiting for any when hasty."""
 
     # The books.
 
@@ -365,10 +404,6 @@ class TaskRunner:
         self._jobs.pop(job, None)
         if self._all_ended is not None and not self._jobs:
             self._all_ended.set()
-
-    def _take_back_all(self) -> None:
-        for job in tuple(self._jobs):
-            job.take_back("The flow run ended before the task run started.")
 
     def _seal(self) -> None:
         self._closed = True

@@ -156,8 +156,11 @@ class Lanes:
                 )
             todo += [f.keeper for f in job.submission.upstream if isinstance(f.keeper, Job)]
 
-    def close(self) -> None:
-        """Every job has ended: leave the home, end the side loops and what was left running on them."""
+    def close(self, hasty: bool = False) -> None:
+        """Every job has ended: leave the home, end the side loops and what was left running on them.
+
+        Hasty does not wait for loops that are blocked by a job that was given up.
+        """
         if self._home is not None:
             self._home.on_block.remove(self._pump)
             self._home = None
@@ -166,7 +169,7 @@ class Lanes:
             if loop is not None:
                 loop.call_soon_threadsafe(loop.stop)
             if thread is not threading.current_thread():
-                thread.join()
+                thread.join(0.01 if hasty else None)
 
     # Room.
 

@@ -66,11 +66,11 @@ class _LocalTaskRunner(TaskRunner):
         if self._lanes is not None:
             self._lanes.check_can_block(tuple(self._jobs))
 
-    def _release(self) -> None:
+    def _release(self, hasty: bool) -> None:
         if self._threads is not None:
-            self._threads.close()
+            self._threads.close(hasty)
         if self._lanes is not None:
-            self._lanes.close()
+            self._lanes.close(hasty)
 
     def _make_threads(self) -> Threads:
         with self._parts:

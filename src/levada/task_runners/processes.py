@@ -90,9 +90,9 @@ class ProcessPoolTaskRunner(TaskRunner):
         child = self._working.get(job)
         return child is not None and child.cancel(job)
 
-    def _release(self) -> None:
+    def _release(self, hasty: bool) -> None:
         if self._threads is not None:
-            self._threads.close()
+            self._threads.close(hasty)
         children, self._idle = self._idle, []
         for child in children:
             child.ask_to_quit()

@@ -69,8 +69,8 @@ class Threads:
         if self._watch is None and self._ready.qsize() > self.idle:
             self._help()
 
-    def close(self) -> None:
-        """End all workers, once every job has ended."""
+    def close(self, hasty: bool = False) -> None:
+        """End all workers, once every job has ended; hasty does not wait for workers whose job was given up."""
         self._closing.set()
         with self.lock:  # from here on nobody is hired
             workers, watch = tuple(self.workers), self._watch
@@ -78,7 +78,7 @@ class Threads:
             self._ready.put(None)
         for thread in [worker.thread for worker in workers] + ([] if watch is None else [watch]):
             if thread is not threading.current_thread():
-                thread.join()
+                thread.join(0.01 if hasty else None)
 
     # How many workers.
 
