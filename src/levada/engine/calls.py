@@ -64,6 +64,7 @@ class TaskCall:
         "known",
         "map_id",
         "map_index",
+        "muted",
         "n",
         "name",
         "occurrence",
@@ -98,6 +99,8 @@ class TaskCall:
     name: str
     n: int
     opened: bool
+    muted: bool
+    """Its end was recorded for it; code of it that may still run has nothing more to say."""
     returned_state: bool
     """The function returned a state of its own, which is then also what an inline call gives."""
     attempt: int
@@ -159,6 +162,8 @@ class TaskCall:
         details: dict[str, Any] | None = None,
     ) -> None:
         """Record that the task run entered a state."""
+        if self.muted:
+            return
         self.session.journal.append(
             TaskState(
                 self.task_id,
@@ -196,7 +201,7 @@ def prepare(
     call.session = session
     call.flow = flow = flow_var.get()
     call.parent = parent = task_var.get()
-    call.opened = call.returned_state = False
+    call.opened = call.returned_state = call.muted = False
     call.n = call.attempt = 0
     call.map_id, call.map_index = (None, -1) if item is None else item
     tags = tags_var.get()

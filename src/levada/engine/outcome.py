@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from levada.core.errors import InterruptedRun, LevadaSignal, RunCancelled, TerminationSignal
+from levada.core.errors import CancelledRun, InterruptedRun, LevadaSignal, RunCancelled, TerminationSignal
 from levada.core.states import State, StateType
 from levada.engine.inputs import PLAIN, resolve
 from levada.futures import Future
@@ -104,7 +104,8 @@ def state_of_timeout(error: TimeoutError, kind: str, seconds: float) -> State:
 def state_of_end(error: BaseException) -> State:
     """The state of a run that something other than an `Exception` ended."""
     if isinstance(error, (RunCancelled, InterruptedRun)):
-        return State(StateType.CANCELLED, message=str(error) or "The run was cancelled.", data=error)
+        message = str(error) or "The run was cancelled."
+        return State(StateType.CANCELLED, message=message, data=CancelledRun(message))
     if isinstance(error, KeyboardInterrupt):
         message = "Execution was aborted by an interrupt signal."
     elif isinstance(error, SystemExit):

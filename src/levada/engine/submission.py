@@ -84,6 +84,7 @@ class Submission:
         state.timestamp_us = now
         state.origin = (call.run, call.task_id)
         call.record(now, state, None, {"reason": state.message})
+        call.muted = True
         if observers.active:
             observers.finished(call.task.name, state)
         return state
