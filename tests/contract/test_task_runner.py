@@ -151,6 +151,25 @@ def test_what_nobody_waits_for_is_waited_for_when_the_flow_ends(runner: TaskRunn
         assert sorted(file.read()) == list("01234")
 
 
+def test_what_a_task_submits_after_the_function_returned_still_belongs_to_the_flow(
+    runner: TaskRunner, tmp_path: Any
+) -> None:
+    path = str(tmp_path / "written")
+
+    def body() -> None:
+        late_parent.submit(path)
+
+    run(runner, body)
+    with open(path) as file:
+        assert file.read() == "child"
+
+
+@task
+def late_parent(path: str) -> None:
+    time.sleep(0.05)
+    writes.submit(path, "child")
+
+
 def test_as_completed_gives_all_of_them(runner: TaskRunner) -> None:
     def body() -> list[int]:
         return sorted(future.result() for future in as_completed(double.map([1, 2, 3]), timeout=LONG))

@@ -119,6 +119,13 @@ _endings: dict[int, BaseException] = {}
 """The full errors behind a bare `CancelledError` or `RunCancelled` that had to be delivered as a type."""
 
 
+def cancel_as(task: Any, error: BaseException) -> None:
+    """Cancel an asyncio task of the running loop, with a fuller error than the bare one it will see."""
+    _endings[id(task)] = error
+    task.add_done_callback(lambda done: _endings.pop(id(done), None))
+    task.cancel()
+
+
 def ending_of(error: BaseException, task: Any = None) -> BaseException:
     """The error that a bare cancellation of this thread or asyncio task stands for."""
     key = threading.get_ident() if task is None else id(task)

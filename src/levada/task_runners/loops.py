@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from weakref import WeakKeyDictionary, ref
 
+from levada.core.errors import RunCancelled
 from levada.core.states import State
+from levada.engine.signals import cancel_as
 from levada.futures import Blockable, awaiting, this_thread
 from levada.task_runners.base import Job, state_after
 
@@ -269,10 +271,10 @@ class Lanes:
 
 def interrupt(place: Place) -> bool:
     """Cancel a job that runs on a loop; False when it has ended."""
-    if place.task is None:
+    if place.task is None or place.task.done():
         return False
     try:
-        place.loop.call_soon_threadsafe(place.task.cancel)
+        place.loop.call_soon_threadsafe(cancel_as, place.task, RunCancelled("The task run was cancelled while it ran."))
     except RuntimeError:  # the loop was closed, so the job has ended
         return False
     return True
