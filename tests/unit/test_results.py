@@ -322,7 +322,7 @@ def test_another_process_with_another_store_finds_a_result_by_the_name_of_its_st
 
 def test_a_storage_only_the_authors_code_can_make_is_named_when_it_is_missing(tmp_path):
     payload = ResultStore(MemoryFileSystem(), home_storage=tmp_path).persist("key", "x" * 20_000)
-    with pytest.raises(MissingResult, match=r"object:levada.filesystems.MemoryFileSystem"):
+    with pytest.raises(MissingResult, match=r"object:levada.filesystems.memory.MemoryFileSystem"):
         ResultStore(home_storage=tmp_path).load(payload)
 
 
@@ -599,3 +599,11 @@ def test_the_default_serializer_is_pickle_unless_the_environment_says_otherwise(
 def test_an_unknown_serializer_is_refused_at_construction():
     with pytest.raises(ValueError, match="No serializer found with type 'nope'"):
         ResultStore(serializer="nope", home_storage=MemoryFileSystem())
+
+
+def test_a_run_is_never_given_the_result_that_a_later_run_wrote_under_the_same_key(store):
+    first = store.persist("latest", "a" * 20_000)
+    second = store.persist("latest", "b" * 20_000)
+    with pytest.raises(MissingResult, match="'latest' was replaced by a later one"):
+        store.load(first)
+    assert store.load(second) == store.load(store.lookup("latest")) == "b" * 20_000

@@ -43,6 +43,7 @@ class ResultRecordMetadata(msgspec.Struct, omit_defaults=True):
         type, preview: the value's type and short text, for people.
         created_us: when it was written.
         levada_version: which Levada wrote it.
+        digest: of the payload, so that a run that remembers an earlier one sees that it was replaced.
     """
 
     storage_key: str | None = None
@@ -53,6 +54,7 @@ class ResultRecordMetadata(msgspec.Struct, omit_defaults=True):
     preview: str | None = None
     created_us: int = 0
     levada_version: str = ""
+    digest: str | None = None
 
     @property
     def expiration(self) -> datetime | None:
@@ -180,6 +182,7 @@ class ResultRecord:
         if self.blob is None:
             self.blob = self.metadata.serializer.dumps(self.result)
             self.metadata.size = len(self.blob)
+            self.metadata.digest = _digest(self.blob)
         return self.blob
 
     def header(self) -> bytes:
@@ -200,6 +203,12 @@ class ResultRecord:
 
     def __repr__(self) -> str:
         return f"ResultRecord(metadata={self.metadata!r})"
+
+
+def _digest(content: bytes) -> str:
+    from hashlib import blake2b  # lazy: only keyed results need it
+
+    return blake2b(content, digest_size=8).hexdigest()
 
 
 def expiration_us(moment: datetime | int | None) -> int | None:

@@ -20,35 +20,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from levada.core import faults
-from levada.core.errors import ConfigurationError, MissingResult, SerializationError
-from levada.filesystems import LocalFileSystem, MemoryFileSystem, PathNotFoundError
-from levada.results.automatic import (
-    NOT_KEPT,
-    deserialize,
-    inline,
-    known_size,
-    missing,
-    not_kept,
-    serialize,
-    serialize_error,
-)
-from levada.results.locks import StoreLocks
+from levada.core.errors import SerializationError
+from levada.results.automatic import deserialize, inline, known_size, not_kept, serialize, serialize_error
 from levada.results.preview import preview
-from levada.results.records import (
-    HEAD_BYTES,
-    ResultRecord,
-    ResultRecordMetadata,
-    expiration_us,
-    header_length,
-    pack_header,
-    unpack_body,
-    unpack_header,
-)
-from levada.results.steps import Call, Steps, adrive, drive, settle
-from levada.results.storages import NOT_THERE, key_of, open_storage, path_of, resolve_result_storage, storage_name
+from levada.results.records import ResultRecord, ResultRecordMetadata, expiration_us, pack_header
+from levada.results.steps import adrive, drive
+from levada.results.storages import key_of, resolve_result_storage, storage_name
+from levada.results.work import StoreWork
 from levada.serializers.base import Serializer, resolve_serializer
 from levada.serializers.culprit import type_name
+from levada.version import __version__
 from levada.wire.records import Payload
 
 if TYPE_CHECKING:
@@ -58,14 +39,6 @@ if TYPE_CHECKING:
 
 INLINE_BYTES = 16 * 1024
 MOST_AUTOMATIC_BYTES = 256 * 1024 * 1024
-
-_QUICK = (LocalFileSystem, MemoryFileSystem)
-"""Storages whose small files are read and written on the event loop's own thread; a hop to another costs more."""
-
-_QUICK_BYTES = 256 * 1024
-
-_FORGOTTEN = 0
-"""The expiration of what was forgotten in a storage that cannot delete."""
 
 
 def _wall_clock() -> int:
@@ -78,7 +51,7 @@ def _random_key() -> str:
     return uuid4().hex
 
 
-class ResultStore(StoreLocks):
+class ResultStore(StoreWork):
     """Keeps and finds results.
 
     Args:
@@ -127,11 +100,6 @@ class ResultStore(StoreLocks):
         self.inline_bytes = inline_bytes
         self.max_automatic_bytes = max_automatic_bytes
         self.now_us = now_us
-
-    @property
-    def storage(self) -> Any:
-        """Where results go: the storage given, or the home's own."""
-        return self.home_storage if self.result_storage is None else self.result_storage
 
     def model_copy(self, *, update: dict[str, Any] | None = None) -> ResultStore:
         """The same store with some attributes changed."""
@@ -221,6 +189,7 @@ class ResultStore(StoreLocks):
             type=type_name(value),
             preview=preview(value),
             created_us=self.now_us(),
+            levada_version=__version__,
         )
         if not drive(self._exists_steps(self.storage, key)):
             drive(self._write_steps(self.storage, key, pack_header(metadata), data))
@@ -321,6 +290,7 @@ class ResultStore(StoreLocks):
             type=type_name(obj),
             preview=preview(obj),
             created_us=self.now_us(),
+            levada_version=__version__,
         )
         return ResultRecord(metadata, obj)
 
@@ -367,124 +337,5 @@ class ResultStore(StoreLocks):
         """`exists` for async code."""
         return await self.alookup(key) is not None
 
-    # The work, once for both colours
-
-    def _write_record_steps(self, record: ResultRecord, holder: str | None) -> Steps[Payload]:
-        metadata = record.metadata
-        key = key_of(self.storage_key_fn() if metadata.storage_key is None else metadata.storage_key)
-        metadata.storage_key = key
-        self.refuse_foreign_lock(key, holder)
-        body, header = record.body(), record.header()
-        if self.metadata_storage is not None:
-            yield from self._write_steps(self.storage, path_of(key), header, body)
-            yield from self._write_steps(self.metadata_storage, path_of(key), header, b"")
-        else:
-            yield from self._write_steps(self.storage, path_of(key), header, body)
-        record.payload = self._payload(key, metadata, body if len(body) <= self.inline_bytes else None)
-        return record.payload
-
-    def _payload(self, key: str, metadata: ResultRecordMetadata, body: Any) -> Payload:
-        return Payload(
-            metadata.serializer_specification,
-            None if body is None else bytes(body),
-            key,
-            None if self.result_storage is None else storage_name(self.result_storage),
-            metadata.size,
-            metadata.type,
-            metadata.preview,
-            metadata.expiration_us,
-        )
-
-    def _lookup_steps(self, key: str) -> Steps[Payload | None]:
-        apart = self.metadata_storage is not None
-        head = yield from self._head_steps(self.metadata_storage if apart else self.storage, path_of(key))
-        if head is None:
-            return None
-        try:
-            metadata = unpack_header(head)
-        except SerializationError:
-            return None  # a foreign file is no result, and will be overwritten by one
-        if metadata.expiration_us is not None and metadata.expiration_us <= self.now_us():
-            return None
-        body = memoryview(head)[header_length(head) :]
-        complete = not apart and len(body) == metadata.size and metadata.size <= self.inline_bytes
-        return self._payload(key_of(key), metadata, body if complete else None)
-
-    def _head_steps(self, storage: Any, path: str) -> Steps[bytes | None]:
-        """The first bytes of a file, with its whole header; None when there is no file."""
-        read_head = getattr(storage, "read_head", None)
-        try:
-            if read_head is None:
-                return bytes((yield Call(storage.read_path, path)))
-            head: bytes = yield Call(read_head, path, HEAD_BYTES, quick=isinstance(storage, _QUICK))
-            if len(head) == HEAD_BYTES and head[:4] == b"LVR1" and header_length(head) > HEAD_BYTES:
-                head = yield Call(read_head, path, header_length(head))
-        except NOT_THERE:
-            return None
-        return head
-
-    def _exists_steps(self, storage: Any, path: str) -> Steps[bool]:
-        exists = getattr(storage, "exists", None)
-        if exists is not None:
-            return bool((yield Call(exists, path, quick=isinstance(storage, _QUICK))))
-        return (yield from self._head_steps(storage, path)) is not None
-
-    def _write_steps(self, storage: Any, path: str, header: bytes, body: Any) -> Steps[None]:
-        if faults.armed:
-            faults.reach("results.before_write")
-        quick = isinstance(storage, _QUICK) and len(body) <= _QUICK_BYTES
-        if isinstance(storage, LocalFileSystem):
-            yield Call(storage.write_parts, path, (header, body), quick=quick)
-        else:
-            yield Call(storage.write_path, path, header + bytes(body), quick=quick)
-        if faults.armed:
-            faults.reach("results.after_write")
-
-    def _read_steps(self, key: str, storage: Any = None) -> Steps[ResultRecord]:
-        storage = self.storage if storage is None else storage
-        content = yield Call(storage.read_path, path_of(key))
-        metadata = unpack_header(content)
-        if metadata.expiration_us == _FORGOTTEN:
-            raise PathNotFoundError(f"Path {path_of(key)} does not exist: what was there is forgotten.")
-        body = unpack_body(content, metadata)
-        return ResultRecord(metadata, blob=body, payload=self._payload(key, metadata, None))
-
-    def _load_steps(self, payload: Payload) -> Steps[Any]:
-        if payload.serializer == NOT_KEPT:
-            raise missing(payload)
-        if payload.key is None:
-            raise MissingResult("The record of this result says neither its value nor where it is.")
-        try:
-            record = yield from self._read_steps(payload.key, self._storage_named(payload.storage))
-        except NOT_THERE as error:
-            where = payload.storage or "the home's storage"
-            raise MissingResult(
-                f"The result is gone: nothing is under {payload.key!r} in {where} ({error})."
-            ) from error
-        return deserialize(record.metadata.serializer_specification, record.body())
-
-    def _storage_named(self, name: str | None) -> Any:
-        if name is None:
-            return self.home_storage
-        if self.result_storage is not None and storage_name(self.result_storage) == name:
-            return self.result_storage
-        try:
-            return open_storage(name)
-        except ConfigurationError as error:
-            raise MissingResult(str(error)) from error
-
-    def _forget_steps(self, key: str) -> Steps[None]:
-        storages = [self.storage] if self.metadata_storage is None else [self.metadata_storage, self.storage]
-        for storage in storages:
-            delete = getattr(storage, "delete", None)
-            if delete is not None:
-                yield Call(delete, path_of(key), quick=isinstance(storage, _QUICK))
-            elif (yield from self._exists_steps(storage, path_of(key))):
-                gone = ResultRecordMetadata(storage_key=key, expiration_us=_FORGOTTEN)
-                yield from self._write_steps(storage, path_of(key), pack_header(gone), b"")
-
     def __repr__(self) -> str:
         return f"ResultStore(storage={self.storage!r}, serializer={self.serializer!r})"
-
-
-__all__ = ["INLINE_BYTES", "MOST_AUTOMATIC_BYTES", "PathNotFoundError", "ResultStore", "settle"]

@@ -45,15 +45,9 @@ from __future__ import annotations
 
 from levada.locking.manager import IsolationLevel
 from levada.transactions.blocks import AsyncTransaction, Transaction, atransaction, begin, transaction
-from levada.transactions.law import (
-    BaseTransaction,
-    CommitMode,
-    TransactionState,
-    activate,
-    deactivate,
-    get_transaction,
-    set_opener,
-)
+from levada.transactions.current import activate, deactivate, get_transaction, set_opener
+from levada.transactions.law import BaseTransaction
+from levada.transactions.states import CommitMode, TransactionState
 
 __all__ = [
     "AsyncTransaction",

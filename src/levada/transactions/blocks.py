@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from levada.results.steps import adrive, drive
-from levada.transactions.law import BaseTransaction, CommitMode, activate, current, deactivate
+from levada.transactions.current import activate, current, deactivate
+from levada.transactions.law import BaseTransaction
+from levada.transactions.states import CommitMode
 
 if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter

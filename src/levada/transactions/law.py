@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar, Token
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -13,43 +11,14 @@ from levada.core.errors import ConfigurationError
 from levada.locking.manager import IsolationLevel
 from levada.results.records import ResultRecord
 from levada.results.steps import Call, Steps
+from levada.transactions.current import current
+from levada.transactions.states import CommitMode, Failures, Hook, TransactionState, name_of
 
 if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter
 
     from levada.results.store import ResultStore
     from levada.wire.records import Payload
-
-Hook = Callable[[Any], Any]
-"""What runs when a transaction commits or rolls back; it is given the transaction, and may be a coroutine function."""
-
-
-class CommitMode(enum.Enum):
-    """When a transaction commits by itself."""
-
-    EAGER = "EAGER"
-    """At the end of its own block."""
-    LAZY = "LAZY"
-    """When the outermost transaction does (the default)."""
-    OFF = "OFF"
-    """Never: it rolls back at the end of its block unless the author committed it."""
-
-    def __str__(self) -> str:
-        return self.value
-
-
-class TransactionState(enum.Enum):
-    """How far a transaction is."""
-
-    PENDING = "PENDING"
-    ACTIVE = "ACTIVE"
-    STAGED = "STAGED"
-    COMMITTED = "COMMITTED"
-    ROLLED_BACK = "ROLLED_BACK"
-
-    def __str__(self) -> str:
-        return self.value
-
 
 _ENDED = frozenset({TransactionState.COMMITTED, TransactionState.ROLLED_BACK})
 _family = Lock()
@@ -191,7 +160,7 @@ class BaseTransaction:
 
     def get_parent(self) -> BaseTransaction | None:
         """The transaction that this one is part of, or that is current here."""
-        return self.parent if self.parent is not None else _current.get()
+        return self.parent if self.parent is not None else current()
 
     # What the engine drives
 
@@ -252,7 +221,7 @@ class BaseTransaction:
         if self.state in _ENDED:
             # Work that joined after the end of this transaction shares its fate.
             if self.state is TransactionState.ROLLED_BACK:
-                failures = _Failures(error)
+                failures = Failures(error)
                 yield from self.roll_back_children(failures)
                 failures.tell()
         elif error is not None:
@@ -302,7 +271,7 @@ class BaseTransaction:
         Raises:
             Exception: what a rollback hook raised; noted on `error` instead when that is given.
         """
-        failures = _Failures(error)
+        failures = Failures(error)
         here: BaseTransaction | None = self
         while here is not None and here.claim(TransactionState.ROLLED_BACK):
             yield from here.roll_back_alone(failures)
@@ -337,7 +306,7 @@ class BaseTransaction:
             self.closing = end
             return True
 
-    def roll_back_alone(self, failures: _Failures) -> Steps[None]:
+    def roll_back_alone(self, failures: Failures) -> Steps[None]:
         """Run its own rollback hooks, when it staged anything, and its children's; the parent is left alone."""
         if self.state is TransactionState.STAGED:
             for hook in reversed(self.on_rollback_hooks):
@@ -351,7 +320,7 @@ class BaseTransaction:
         self.end(TransactionState.ROLLED_BACK)
         yield from self.give_lock_back()
 
-    def roll_back_children(self, failures: _Failures) -> Steps[None]:
+    def roll_back_children(self, failures: Failures) -> Steps[None]:
         """Roll back what was handed to it, newest first."""
         for child in reversed(list(self.children)):
             if child.join(TransactionState.ROLLED_BACK):
@@ -383,7 +352,7 @@ class BaseTransaction:
 
     def run_hook(self, hook: Hook, kind: str) -> Steps[None]:
         """Run one hook, and log that."""
-        name = _name_of(hook)
+        name = name_of(hook)
         self.log("info", "Running %s hook %r", kind, name)
         try:
             yield Call(hook, self, quick=True)
@@ -445,33 +414,6 @@ class BaseTransaction:
         return f"{type(self).__name__}(key={self.key!r}, state={self.state})"
 
 
-class _Failures:
-    """Errors of rollback hooks, told when all hooks have run."""
-
-    __slots__ = ("cause", "found")
-
-    def __init__(self, cause: BaseException | None) -> None:
-        self.cause = cause
-        self.found: list[BaseException] = []
-
-    def add(self, transaction: BaseTransaction, hook: Hook, failure: BaseException) -> None:
-        failure.add_note(f"Raised by the rollback hook {_name_of(hook)!r} of {transaction!r}")
-        self.found.append(failure)
-
-    def tell(self) -> None:
-        """Note the errors on the one that is under way, or raise them; an interrupt is raised in any case."""
-        interrupts = [failure for failure in self.found if not isinstance(failure, Exception)]
-        if interrupts:
-            raise interrupts[0]
-        if self.cause is not None:
-            for failure in self.found:
-                self.cause.add_note(f"While rolling back: {type(failure).__name__}: {failure}")
-        elif len(self.found) == 1:
-            raise self.found[0]
-        elif self.found:
-            raise BaseExceptionGroup("Several rollback hooks failed", self.found)
-
-
 def _inherited_mode(parent: BaseTransaction | None) -> CommitMode:
     """Inside an eager block each part commits at its own end; otherwise parts wait for the outermost."""
     eager = parent is not None and parent.commit_mode is CommitMode.EAGER
@@ -482,40 +424,3 @@ def _new_holder() -> str:
     from uuid import uuid4  # lazy: only transactions with locks need it
 
     return f"transaction:{uuid4().hex}"
-
-
-def _name_of(hook: Hook) -> str:
-    return str(getattr(hook, "__name__", None) or type(hook).__name__)
-
-
-_current: ContextVar[BaseTransaction | None] = ContextVar("levada_transaction", default=None)
-_opener: Callable[[], BaseTransaction | None] | None = None
-
-
-def get_transaction() -> BaseTransaction | None:
-    """The innermost transaction that is open here; None outside of all."""
-    found = _current.get()
-    if found is None and _opener is not None:
-        return _opener()
-    return found
-
-
-def set_opener(opener: Callable[[], BaseTransaction | None] | None) -> None:
-    """Say what `get_transaction` gives where none is open: the engine opens that of the running task when asked for."""
-    global _opener  # noqa: PLW0603 - set once, by the session
-    _opener = opener
-
-
-def current() -> BaseTransaction | None:
-    """The innermost transaction that is open here, without asking the opener."""
-    return _current.get()
-
-
-def activate(transaction: BaseTransaction) -> Token[BaseTransaction | None]:
-    """Make a transaction the innermost one of this context; `deactivate` with the token that is returned."""
-    return _current.set(transaction)
-
-
-def deactivate(token: Token[BaseTransaction | None]) -> None:
-    """Take back what `activate` did."""
-    _current.reset(token)

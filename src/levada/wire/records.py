@@ -34,6 +34,7 @@ class Payload(Struct, array_like=True, frozen=True, omit_defaults=True):
         type: the value's type, for people.
         preview: short text of the value, for people.
         expiration: when the value may no longer be used from a cache, microseconds since 1970.
+        digest: of the bytes under `key`, when others may write other bytes there later.
     """
 
     serializer: str
@@ -44,6 +45,7 @@ class Payload(Struct, array_like=True, frozen=True, omit_defaults=True):
     type: str = ""
     preview: str | None = None
     expiration: int | None = None
+    digest: str | None = None
 
 
 class RunOpened(Struct, array_like=True, tag=1):
