@@ -10,9 +10,9 @@ from levada.control import ControlPlane
 from levada.core.errors import ConfigurationError, ObjectNotFound
 from levada.core.ids import as_bytes
 from levada.core.states import FINAL_TYPES
-from levada.engine import session as sessions
 from levada.engine import signals
 from levada.journal.inbox import post_command
+from levada.settings import get_current_settings
 from levada.wire.objects import FlowRun, TaskRun
 
 
@@ -38,28 +38,31 @@ def request_cancel(run: UUID | bytes | str) -> CancelRequest:
 
     Raises:
         ObjectNotFound: there is no such run.
-        ConfigurationError: it has ended already, or nobody can be asked.
+        ConfigurationError: it has ended already, or no process on this machine executes it.
     """
-    home = sessions.current().home
+    home = get_current_settings().home.expanduser()
     with ControlPlane(home) as plane:
         plane.drain()
-        subject: FlowRun | TaskRun
-        try:
-            subject = plane.read_flow_run(run)
-            owner = subject
-        except ObjectNotFound:
-            subject = plane.read_task_run(run)
-            if subject.flow_run_id is None:
-                raise ConfigurationError(
-                    f"Task run {subject.name!r} was called outside a flow; only submitted task runs of a flow can be "
-                    "cancelled one by one."
-                ) from None
-            owner = plane.read_flow_run(subject.flow_run_id)
+        subject, owner = _find(plane, run)
+    title = f"{'Flow' if subject is owner else 'Task'} run {subject.name!r}"
     if subject.state_type in FINAL_TYPES:
-        raise ConfigurationError(f"Run {subject.name!r} has ended already ({subject.state_name}).")
+        raise ConfigurationError(f"{title} has ended already: it is {subject.state_name}.")
     raw = as_bytes(subject.id)
     if signals.cancel(raw, "Cancelled on request.") or signals.cancel_task(raw):
         return CancelRequest(subject.id, subject.name, True)
     if owner.writer is None or not post_command(home, bytes.fromhex(owner.writer), f"{raw.hex()}.cancel"):
-        raise ConfigurationError(f"The process of run {owner.name!r} cannot be reached from here.")
+        raise ConfigurationError(f"{title} is {subject.state_name}, and no process on this machine executes it.")
     return CancelRequest(subject.id, subject.name, False)
+
+
+def _find(plane: ControlPlane, run: UUID | bytes | str) -> tuple[FlowRun | TaskRun, FlowRun]:
+    """The run, and the flow run whose process executes it."""
+    try:
+        flow_run = plane.read_flow_run(run)
+    except ObjectNotFound:
+        task_run = plane.read_task_run(run)
+    else:
+        return flow_run, flow_run
+    if task_run.flow_run_id is None:
+        raise ConfigurationError(f"Task run {task_run.name!r} was called outside a flow; press Ctrl-C where it runs.")
+    return task_run, plane.read_flow_run(task_run.flow_run_id)
