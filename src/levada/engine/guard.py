@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
 
 def interrupt_thread(ident: int, error: type[BaseException]) -> bool:
@@ -29,6 +30,22 @@ def clear_interrupt(ident: int) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
 
 
+def interrupt(ident: int, error: type[BaseException]) -> bool:
+    """Raise an exception in the author's code that runs in a thread; False when there is no such thread.
+
+    A guarded thread gets it when its guard is open, any other at once, wherever it is.
+    """
+    guard = _guards.get(ident)
+    if guard is None or not guard.thread.is_alive():  # identities are used again
+        return interrupt_thread(ident, error)
+    guard.request(error)
+    return True
+
+
+_guards: WeakValueDictionary[int, Guard] = WeakValueDictionary()
+"""By thread identity."""
+
+
 class _ThisThread(threading.local):
     guard: Guard | None = None
 
@@ -44,6 +61,7 @@ def current_guard() -> Guard | None:
 def dismiss_guard() -> None:
     """Nobody may interrupt this thread any more."""
     _this_thread.guard = None
+    _guards.pop(threading.get_ident(), None)
 
 
 @contextmanager
@@ -70,14 +88,16 @@ class Guard:
     looks whether there is a wish. So one of the two always sees the other, and the usual case needs no lock.
     """
 
-    __slots__ = ("_ident", "_lock", "_wish", "open")
+    __slots__ = ("__weakref__", "_ident", "_lock", "_wish", "open", "thread")
 
     def __init__(self) -> None:
+        self.thread = threading.current_thread()
         self._ident = threading.get_ident()
         self._lock = threading.Lock()
         self._wish: type[BaseException] | None = None
         self.open = False
         _this_thread.guard = self
+        _guards[self._ident] = self
 
     def request(self, error: type[BaseException]) -> None:
         """Raise the exception in the thread: now if it runs an author's code, else when it next does."""

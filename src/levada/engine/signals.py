@@ -16,6 +16,7 @@ from typing import Any
 
 from levada.core.errors import InterruptedRun, RunCancelled, TerminationSignal
 from levada.engine.context import FlowRunContext
+from levada.engine.guard import interrupt
 
 _HANDLED = [number for name in ("SIGTERM", "SIGINT", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
@@ -109,10 +110,8 @@ def _bring(ctx: FlowRunContext, error: BaseException) -> None:
         _pending = error
         signal.pthread_kill(ctx.thread, signal.SIGTERM)
         return
-    from levada.engine.guard import interrupt_thread  # lazy: only a cancelled run in a thread needs it
-
     _endings[ctx.thread] = error
-    interrupt_thread(ctx.thread, RunCancelled)
+    interrupt(ctx.thread, RunCancelled)
 
 
 _endings: dict[int, BaseException] = {}
