@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 import typing
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from msgspec import DecodeError, json
 
 from levada.core.errors import ScriptError
 from levada.core.states import exception_of
+from levada.engine.tracebacks import authors_traceback
 from levada.settings import get_current_settings
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
-
-_OWN_CODE = str(Path(__file__).parent.parent)
 
 
 @click.command("run")
@@ -107,21 +105,7 @@ def finish(state: State | None) -> None:
 
 def show_traceback(error: BaseException) -> None:
     """Print the author's part of a traceback: the frames of Levada itself say nothing about the mistake."""
-    frames = traceback.TracebackException.from_exception(error)
-    _only_authors(frames)
-    click.echo("".join(frames.format()).rstrip(), err=True)
-
-
-def _only_authors(error: traceback.TracebackException) -> None:
-    kept = [frame for frame in error.stack if not _is_machinery(frame.filename)]
-    error.stack = traceback.StackSummary.from_list(kept or error.stack)
-    for other in (error.__cause__, error.__context__):
-        if other is not None:
-            _only_authors(other)
-
-
-def _is_machinery(filename: str) -> bool:
-    return filename.startswith((_OWN_CODE, "<frozen importlib"))
+    click.echo(authors_traceback(error), err=True)
 
 
 def _from_object(text: str | None) -> dict[str, Any]:

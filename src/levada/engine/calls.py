@@ -62,6 +62,7 @@ class TaskCall:
         "identity",
         "inputs",
         "known",
+        "lease",
         "map_id",
         "map_index",
         "muted",
@@ -94,6 +95,8 @@ class TaskCall:
     occurrence: int
     opaque: bool
     known: Known | None
+    lease: Any
+    """The concurrency slots that the call holds now, if any."""
     inputs: Inputs
     tags: frozenset[str]
     name: str

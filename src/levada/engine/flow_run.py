@@ -34,9 +34,6 @@ from levada.wire.records import STATE_CODES, Payload, RunChanged, RunOpened, Run
 if TYPE_CHECKING:
     from levada.engine.session import Session
 
-GRACE = 2.0
-"""Seconds that submitted tasks of an interrupted flow have to stop, before they are given up and recorded Cancelled."""
-
 _COMPLETED = StateType.COMPLETED
 HOST = os.uname().nodename if hasattr(os, "uname") else ""
 
@@ -364,7 +361,6 @@ def _closed(ctx: FlowRunContext, outcome: FlowOutcome) -> Steps:
     """Wait for what was submitted; a signal or a cancellation meanwhile still decides how the run ends."""
     # The runner stays the run's own until it is closed: what runs may submit more.
     if ctx.task_runner is not None:
-        interrupted = outcome.error is not None
         cancel = ctx.session.settings.flows.leftovers == "cancel"
         try:
             yield _Close(ctx.task_runner, cancel, _GRACE if _ended_from_outside(outcome) else None)

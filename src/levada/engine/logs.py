@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from levada.engine import session as sessions
@@ -33,6 +34,8 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | 
     "taskName",
 }
 """Attributes of a record that are not fields the author added."""
+
+_SHOWN = "_levada_shown"
 
 _COLORS = {10: "\x1b[2m", 20: "\x1b[36m", 30: "\x1b[33m", 40: "\x1b[31m", 50: "\x1b[1;31m"}
 
@@ -95,8 +98,10 @@ class RunHandler(logging.Handler):
 
 
 def _traceback(record: logging.LogRecord) -> str:
-    if not record.exc_text and record.exc_info:
-        record.exc_text = logging.Formatter().formatException(record.exc_info)
+    if not record.exc_text and record.exc_info and record.exc_info[1] is not None:
+        from levada.engine.tracebacks import authors_traceback  # lazy: only errors need it
+
+        record.exc_text = authors_traceback(record.exc_info[1])
     return record.exc_text or ""
 
 
@@ -157,9 +162,9 @@ def engine_log(where: Any, level: str, message: str, *args: Any, error: BaseExce
     Args:
         where: the task call, or the context of the run.
         level: name of the level, in lower case.
-        message: with %-style places for `args`; an empty one logs nothing but the error.
+        message: with %-style places for `args`.
         args: for the message.
-        error: shown with its traceback.
+        error: shown with its traceback, the first time that it is logged: an error passes through many runs.
     """
     is_flow = isinstance(where, FlowRunContext)
     logger = logging.getLogger(FLOW_RUNS if is_flow else TASK_RUNS)
@@ -172,9 +177,12 @@ def engine_log(where: Any, level: str, message: str, *args: Any, error: BaseExce
         "levada_task": None if is_flow else where.task_id,
         "levada_name": f"{'Flow' if is_flow else 'Task'} run {name!r}",
     }
-    exc_info = None if error is None else (type(error), error, error.__traceback__)
-    text = message or f"Encountered an exception: {type(error).__name__}: {error}"
-    logger.log(number, text, *args, extra=extra, exc_info=exc_info)
+    exc_info = None
+    if error is not None and not getattr(error, _SHOWN, False):
+        exc_info = (type(error), error, error.__traceback__)
+        with suppress(AttributeError):  # an error that takes no attributes is shown again further up
+            setattr(error, _SHOWN, True)
+    logger.log(number, message, *args, extra=extra, exc_info=exc_info)
 
 
 def start_capturing_prints() -> None:

@@ -47,14 +47,12 @@ def task_steps(call: TaskCall) -> Steps:
     if call.task.task_run_name is not None:
         yield from _rename(call)
     ctx = _context(call)
-    lease = None
-    if call.tags:
-        lease = yield from _slots(call)
+    call.lease = (yield from _slots(call)) if call.tags else None
     try:
         state = yield from _attempts(call, ctx)
     finally:
-        if lease is not None:
-            call.session.limits().release(lease)
+        if call.lease is not None:
+            call.session.limits().release(call.lease)
     if observers.active:
         observers.finished(call.task.name, state)
     return state
@@ -178,7 +176,7 @@ class _Acquire:
 
 
 def _slots(call: TaskCall) -> Generator[Command, Any, Any]:
-    """Hold a slot of every concurrency limit that one of the call's tags has, over all attempts."""
+    """Hold a slot of every concurrency limit that one of the call's tags has."""
     names = [f"tag:{tag}" for tag in sorted(call.tags)]
     limits = call.session.limits()
     if not limits.any(names):
@@ -295,7 +293,8 @@ def _retry(call: TaskCall, ctx: TaskRunContext, state: State, failures: int) -> 
             engine_log(call, "error", "retry_condition_fn raised %r; the task is not retried.", problem)
     state.details.reason = reason
     if not retry:
-        engine_log(call, "error", "%s", reason if failures > 1 or task.retry_policy.limit else "", error=error)
+        why = f"; {reason}" if task.retry_policy.most_retries else ""
+        engine_log(call, "error", "%s", f"{state.message or state.name}{why}", error=error)
         return False
     engine_log(call, "warning", "%s", f"{state.message}; {reason}")
     delay = decision.delay
@@ -309,7 +308,12 @@ def _retry(call: TaskCall, ctx: TaskRunContext, state: State, failures: int) -> 
         details["scheduled_time"] = due.isoformat()
     call.record(now, waiting, call.session.results.keep(error) if error is not None else None, details)
     if delay > 0:
+        lease, call.lease = call.lease, None
+        if lease is not None:  # others may have the slots while this call only waits
+            call.session.limits().release(lease)
         yield Sleep(delay)
+        if lease is not None:
+            call.lease = yield from _slots(call)
         call.attempt = failures + 1
         call.record(clock.now_us(), State(StateType.RUNNING, "Retrying"))
     return True
