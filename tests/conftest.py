@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from levada.engine import session as sessions
 from levada.settings import refresh_settings
 
 
@@ -23,11 +25,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def levada_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home of this test alone; subprocesses that it starts inherit it."""
+def levada_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The home of this test alone; subprocesses that it starts inherit it. No session outlives the test."""
     for name in _clean_environment():
         monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home") / ".levada"
     monkeypatch.setenv("LEVADA_HOME", str(home))
     refresh_settings()
-    return home
+    sessions.replace(None)
+    yield home
+    left = sessions.replace(None)
+    if left is not None:
+        left.journal.close()

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
-_LIBRARIES = ("/concurrent/futures/", "/asyncio/")
+_LIBRARIES = ("/concurrent/futures/", "/asyncio/", "<frozen importlib")
 
 
 def authors_traceback(error: BaseException) -> str:
