@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from levada.wire.records import STATE_CODES, Payload, TaskOpened, TaskState
 class RunGraph:
     """What a flow run knows of its calls: their numbers, their records of earlier epochs, who made which object."""
 
-    __slots__ = ("lineage", "memory", "numbers", "occurrences", "packed", "recall", "streams")
+    __slots__ = ("_again", "_lock", "_once", "lineage", "memory", "numbers", "packed", "recall", "streams")
 
     def __init__(self, recall: Recall, memory: bool) -> None:
         self.lineage = Lineage()
@@ -28,7 +29,9 @@ class RunGraph:
         self.memory = memory
         """Whether calls of this epoch must be remembered, because the flow may be attempted again."""
         self.numbers: dict[str, count[int]] = {}
-        self.occurrences: dict[bytes, count[int]] = {}
+        self._lock = Lock()
+        self._once: set[int] = set()
+        self._again: dict[int, int] = {}
         self.packed: bytes | None = None
         """The flow run as process runners send it to their children."""
         self.streams: list[Any] = []
@@ -36,7 +39,18 @@ class RunGraph:
 
     def occurrence(self, identity: bytes) -> int:
         """Which of several identical calls this is; safe from any number of threads."""
-        return next(self.occurrences.setdefault(identity, count()))
+        # Half of the digest tells calls apart well enough and takes a third of the memory; should two different calls
+        # ever share it, the second is merely not found in the records and runs again.
+        key = int.from_bytes(identity[:8], "big")
+        with self._lock:
+            before = self._again.get(key)
+            if before is None:
+                if key not in self._once:
+                    self._once.add(key)
+                    return 0
+                before = 1
+            self._again[key] = before + 1
+            return before
 
     def number(self, key: str) -> int:
         """The ordinal of this call among all calls of one task, for its name."""
@@ -47,7 +61,8 @@ class RunGraph:
 
     def begin_attempt(self) -> None:
         """Start counting anew: the flow's function runs from the top."""
-        self.occurrences = {}
+        self._once = set()
+        self._again = {}
         self.numbers = {}
         self.streams = []
 
@@ -149,7 +164,7 @@ class TaskCall:
                 task.shown(self.parameters),
                 list(self.tags) if self.tags else None,
                 child_run,
-                task.retry_policy.limit,
+                task.retry_policy.most_retries,
                 self.map_id,
                 self.map_index,
             )

@@ -230,7 +230,7 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
             host=HOST,
             pid=os.getpid(),
             levada=session.version,
-            retries=flow.retry_policy.limit,
+            retries=flow.retry_policy.most_retries,
             timeout=flow.timeout_seconds,
         )
     )
