@@ -94,7 +94,7 @@ def test_a_serializer_of_ones_own_is_found_by_its_type():
 
     assert Reversed(times=2).dumps("ab") == b"baba"
     assert resolve_serializer('{"type": "reversed", "times": 1, "suffix": "!"}').dumps("ab") == b"ba!"
-    assert Reversed(times=1, suffix="!").specification() == '{"type": "reversed", "suffix": "!", "times": 1}'
+    assert Reversed(times=1, suffix="!").specification() == '{"type":"reversed","suffix":"!","times":1}'
     assert Reversed(times=1) == Reversed(times=1) != Reversed(times=2)
     assert repr(Reversed(times=1)) == "Reversed(times=1)"
     with pytest.raises(TypeError, match="needs the option times"):

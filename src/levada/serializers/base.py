@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
 
 from levada.core.errors import SerializationError
 from levada.serializers.culprit import explain
@@ -97,7 +98,7 @@ class Serializer(Generic[T]):
         plain = {
             name: value.specification() if isinstance(value, Serializer) else value for name, value in options.items()
         }
-        return json.dumps({"type": self.type, **plain})
+        return msgspec.json.encode({"type": self.type, **plain}).decode()
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
@@ -137,7 +138,7 @@ def resolve_serializer(serializer: str | Serializer[Any] | type[Serializer[Any]]
             f"Result serializer must be one of the following types: 'str', 'Serializer'. Got {serializer!r}."
         )
     if serializer.startswith("{"):
-        options = json.loads(serializer)
+        options = msgspec.json.decode(serializer)
         return _class_of(options.pop("type"))(**options)
     if serializer not in _registry and serializer.startswith("compressed/"):
         return CompressedSerializer(serializer=serializer.removeprefix("compressed/"))
