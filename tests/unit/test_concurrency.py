@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import levada.concurrency
+from levada import flow, task
 from levada.concurrency import aconcurrency, arate_limit, concurrency, rate_limit
 from levada.control import ControlPlane
 from levada.control.limits import Limits
@@ -345,6 +346,92 @@ def test_the_package_mirrors_the_import_paths_that_authors_know() -> None:
     from levada.concurrency.sync import concurrency as s  # lazy: the import is what is tested
 
     assert (s, a) == (levada.concurrency.concurrency, levada.concurrency.aconcurrency)
+
+
+def test_tasks_of_a_tag_share_its_slots(limits: Limits) -> None:
+    limits.create("tag:db", 2)
+    lock = threading.Lock()
+    now, most = 0, 0
+
+    @task(tags=["db"])
+    def work(number: int) -> int:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        seen = held(limits, "tag:db")
+        with lock:
+            now -= 1
+        assert 1 <= seen <= 2
+        return number
+
+    @flow
+    def many() -> list[int]:
+        return [future.result() for future in work.map(range(20))]
+
+    assert many() == list(range(20))
+    assert 1 <= most <= 2
+    assert held(limits, "tag:db") == 0
+
+
+async def test_more_async_tasks_than_threads_wait_without_starving_the_holders(limits: Limits) -> None:
+    limits.create("tag:db", 1)
+
+    @task(tags=["db"])
+    async def work(number: int) -> int:
+        await asyncio.to_thread(held, limits, "tag:db")
+        return number
+
+    @flow
+    async def many() -> list[int]:
+        return await asyncio.gather(*(work(number) for number in range(50)))
+
+    assert await many() == list(range(50))
+    assert held(limits, "tag:db") == 0
+
+
+def test_a_closed_limit_fails_its_tasks_instead_of_hanging_them(limits: Limits) -> None:
+    limits.create("tag:db", 0)
+
+    @task(tags=["db"])
+    def work() -> None:
+        pytest.fail("it ran")
+
+    @flow
+    def closed() -> None:
+        work()
+
+    with pytest.raises(ConcurrencySlotAcquisitionError, match="closed"):
+        closed()
+
+
+def test_slots_are_free_while_a_task_only_waits_for_its_retry() -> None:
+    with harness(virtual_clock=True) as test:
+        test.control.limits.create("tag:db", 1)
+        seen = []
+        sleep = test.clock.sleep
+
+        def looking(seconds: float) -> None:
+            seen.append(held(test.control.limits, "tag:db"))
+            sleep(seconds)
+
+        test.clock.sleep = looking
+        attempts = []
+
+        @task(tags=["db"], retries=2, retry_delay_seconds=60)
+        def flaky() -> None:
+            attempts.append(held(test.control.limits, "tag:db"))
+            if len(attempts) < 3:
+                raise ValueError("not yet")
+
+        @flow
+        def retrying() -> None:
+            flaky()
+
+        retrying()
+        assert attempts == [1, 1, 1]
+        assert seen == [0, 0]
+        assert held(test.control.limits, "tag:db") == 0
 
 
 # Across processes
