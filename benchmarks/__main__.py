@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> int:
         print("stopped; here is what was measured so far", file=sys.stderr)
     finally:
         bench.close()
+    facts["load after"] = machine.load()
     titles = {system.name: system.title for system in systems}
     contents = report.chapters(workloads, outcomes)
     data = report.as_data(contents, facts, command)

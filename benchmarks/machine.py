@@ -21,9 +21,14 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
         "Levada": _levada(),
         "calibration": f"{_calibration() * 1e3:.0f} ms for a loop of a million additions",
-        "load before": f"{os.getloadavg()[0]:.2f}",
+        "load before": load(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
+
+
+def load() -> str:
+    """How many processes wanted the processors over the last minute: more than the run's own one or two is noise."""
+    return f"{os.getloadavg()[0]:.2f}"
 
 
 def _processor() -> str:
