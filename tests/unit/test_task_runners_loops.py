@@ -97,15 +97,14 @@ def test_an_async_task_may_block_on_another_one() -> None:
 
 @pytest.mark.parametrize("runner_type", [ThreadPoolTaskRunner, AsyncTaskRunner])
 def test_no_more_async_bodies_run_at_once_than_the_runner_has_workers(runner_type) -> None:
-    meter = Meter()
+    meter, barrier = Meter(), asyncio.Barrier(3)
 
     async def body() -> None:
         with meter:
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await barrier.wait()  # so three do run at once
 
     with runner_type(max_workers=3) as runner:
-        FutureList([asubmit(runner, body) for _ in range(60)]).wait(LONG)
+        FutureList([asubmit(runner, body) for _ in range(60)]).result(LONG)
     assert meter.most == 3
 
 

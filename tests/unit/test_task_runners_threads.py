@@ -138,15 +138,29 @@ def test_one_upstream_may_have_many_dependents() -> None:
 
 
 def test_no_more_bodies_run_at_once_than_the_runner_has_workers() -> None:
-    meter = Meter()
+    meter, barrier = Meter(), threading.Barrier(3)
 
     def body() -> None:
         with meter:
+            barrier.wait(LONG)  # so three do run at once
             time.sleep(0.001)
 
     with ThreadPoolTaskRunner(max_workers=3) as runner:
-        FutureList([submit(runner, body) for _ in range(60)]).wait(LONG)
+        FutureList([submit(runner, body) for _ in range(60)]).result(LONG)
     assert meter.most == 3
+
+
+def test_one_worker_keeps_the_order_of_submission() -> None:
+    # A regression: an idle worker that woke for the first call was overtaken by one hired for the second.
+    for _ in range(50):
+        order: list[int] = []
+        with ThreadPoolTaskRunner(max_workers=1) as runner:
+            submit(runner, lambda: None).wait(LONG)
+            futures = FutureList(
+                [submit(runner, lambda number=number, order=order: order.append(number)) for number in range(20)]
+            )
+            futures.result(LONG)
+        assert order == list(range(20))
 
 
 def test_many_tasks_that_wait_for_the_world_run_at_the_same_time() -> None:

@@ -85,7 +85,7 @@ class Threads:
     def _help(self) -> None:
         """More jobs are ready than workers idle: hire one at once, or start the watch."""
         with self.lock:
-            if self._closing.is_set() or self.free <= 0 or self._ready.qsize() <= self.idle:
+            if self._closing.is_set() or self._room() <= 0 or self._ready.qsize() <= self.idle:
                 return  # nobody can be hired; whoever gives a slot back later looks at the queue
             few = len(self.workers) - self.lending < FEW
             if few:
@@ -95,6 +95,10 @@ class Threads:
                 self._watch.start()
         if few:
             self._hire(1)
+
+    def _room(self) -> int:
+        """How many workers can be hired: slots that no idle worker is about to take, so that order is kept."""
+        return self.free - self.idle
 
     def _hire(self, number: int) -> None:
         """Start workers; their slots are taken already."""
@@ -135,18 +139,18 @@ class Threads:
             now = time.monotonic()
             with self.lock:
                 waiting = self._ready.qsize() - self.idle
-                if waiting <= 0 or self.free <= 0:
+                if waiting <= 0 or self._room() <= 0:
                     calm += 1
                     if calm < PATIENCE and not self._closing.is_set():
                         continue
                     self._watch = None
-                    if self._closing.is_set() or self._ready.qsize() <= self.idle or self.free <= 0:
+                    if self._closing.is_set() or self._ready.qsize() <= self.idle or self._room() <= 0:
                         return
                     self._watch = threading.current_thread()
                 calm = 0
                 wanted = 0
                 if now - before - TICK < LATE:
-                    wanted = min(waiting, self.free, max(1, len(self.workers) - self.lending))
+                    wanted = min(waiting, self._room(), max(1, len(self.workers) - self.lending))
                 elif starts != self.starts:
                     starts, since = self.starts, now
                 elif now - since >= STUCK:
@@ -171,16 +175,17 @@ class Threads:
         with self.lock:
             self._give_back()
             self.idle += 1
-        job = self._get(IDLE)
+        work = self._get(IDLE)
         with self.lock:
             self.idle -= 1
-        if job is None and not self._closing.is_set():
-            job = self._get(0)  # one may have come for this worker while it gave up
-        if job is not None:
-            self.take_slot()
-            if self._watch is None and self._ready.qsize() > self.idle:
-                self._help()
-        return job
+            if work is None and not self._closing.is_set():
+                work = self._get(0)  # some may have come for this worker while it gave up
+            gate = None if work is None else self._ask_for_slot()
+        if gate is not None:
+            gate.acquire()
+        if work is not None and self._watch is None and self._ready.qsize() > self.idle:
+            self._help()
+        return work
 
     def _get(self, timeout: float) -> Work | None:
         try:
@@ -197,13 +202,19 @@ class Threads:
     def take_slot(self) -> None:
         """Wait for a slot."""
         with self.lock:
-            if self.free > 0:
-                self.free -= 1
-                return
-            gate = threading.Lock()
+            gate = self._ask_for_slot()
+        if gate is not None:
             gate.acquire()
-            self.takers.append(gate)
+
+    def _ask_for_slot(self) -> threading.Lock | None:
+        """Take a free slot, or get in line; the gate in front of the line opens when there is one."""
+        if self.free > 0:
+            self.free -= 1
+            return None
+        gate = threading.Lock()
         gate.acquire()
+        self.takers.append(gate)
+        return gate
 
     def hand_over(self) -> bool:
         """Give a worker's slot to one that wants its own back; False when there is none any more."""
