@@ -17,12 +17,13 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.client.keeper import Keeper
 from levada.client.line import Lines, Place
+from levada.client.waiting import Abandonable, CoroutinePlace, ThreadPlace, drive
 from levada.core.clock import Clock
 from levada.core.errors import AcquireConcurrencySlotTimeoutError
 from levada.core.limits import LEASE_SECONDS, TAG_PREFIX, Asker, Grant, Verdict, new_lease
@@ -75,6 +76,11 @@ class Holding:
         self.grant: Grant | None = None
         self.lost: tuple[str, ...] = ()
         self.process = os.getpid()
+
+    @property
+    def line(self) -> Hashable:
+        """Those who want the same wait in the same line."""
+        return frozenset(self.names), self.slots
 
     @property
     def shown(self) -> str:
@@ -222,15 +228,15 @@ class Slots:
             timeout: seconds to wait at most.
             tries: how many times to ask at most.
         """
-        with _SyncPlace(self._lines, holding) as waiter:
+        with ThreadPlace(self._lines, holding.line) as waiter:
             steps = self._until_granted(waiter.place, self._asking(holding, strict), timeout, tries, holding)
-            _drive(steps, waiter.sleep)
+            drive(steps, waiter.sleep)
         self._keep(holding)
 
     async def atake(self, holding: Holding, *, strict: bool, timeout: float | None, tries: int | None = None) -> None:
         """`take` for coroutines; the store is asked in a thread."""
-        async with _AsyncPlace(self._lines, holding) as waiter:
-            asking = _Abandonable(self._asking(holding, strict), lambda: self.release(holding))
+        async with CoroutinePlace(self._lines, holding.line) as waiter:
+            asking = Abandonable(self._asking(holding, strict), lambda: self.release(holding))
             steps = self._until_granted(waiter.place, asking, timeout, tries, holding)
             try:
                 await self._adrive(steps, waiter.sleep)
@@ -249,7 +255,7 @@ class Slots:
         """
         place = self._lines.enter(("pour", frozenset(names), slots))
         try:
-            _drive(self._until_poured(place, names, slots, strict, timeout), self._clock.sleep)
+            drive(self._until_poured(place, names, slots, strict, timeout), self._clock.sleep)
         finally:
             self._lines.leave(place)
 
@@ -414,97 +420,6 @@ class Slots:
             _of_parents.append(self._plane)
         self._plane = self._limits = self._closing = None
         self._start()
-
-
-class _SyncPlace:
-    """A place in line of a thread."""
-
-    def __init__(self, lines: Lines, holding: Holding) -> None:
-        self._lines = lines
-        self.place = lines.enter((frozenset(holding.names), holding.slots))
-        self._woken = threading.Event()
-        self.place.wake = self._woken.set
-
-    def __enter__(self) -> _SyncPlace:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.leave(self.place)
-
-    def sleep(self, seconds: float) -> None:
-        self._woken.wait(seconds)
-        self._woken.clear()
-
-
-class _AsyncPlace:
-    """A place in line of a coroutine."""
-
-    def __init__(self, lines: Lines, holding: Holding) -> None:
-        self._lines = lines
-        self.place = lines.enter((frozenset(holding.names), holding.slots))
-
-    async def __aenter__(self) -> _AsyncPlace:
-        import asyncio  # lazy: only async waiters pay for it
-
-        loop = asyncio.get_running_loop()
-        woken = self._woken = asyncio.Event()
-
-        def wake() -> None:
-            try:
-                loop.call_soon_threadsafe(woken.set)
-            except RuntimeError:
-                pass  # the loop is closed, and with it the coroutine that waited
-
-        self.place.wake = wake
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lines.leave(self.place)
-
-    async def sleep(self, seconds: float) -> None:
-        import asyncio  # lazy: only async waiters pay for it
-
-        try:
-            await asyncio.wait_for(self._woken.wait(), seconds)
-        except TimeoutError:
-            return  # nobody woke it, so it looks again by itself
-        self._woken.clear()
-
-
-class _Abandonable:
-    """A call that runs in a thread, and whose success is undone when nobody waits for it any more."""
-
-    def __init__(self, call: Callable[[], Grant | Verdict], undo: Callable[[], None]) -> None:
-        self._call = call
-        self._undo = undo
-        self._lock = threading.Lock()
-        self._abandoned = False
-
-    def __call__(self) -> Grant | Verdict:
-        outcome = self._call()
-        with self._lock:
-            abandoned = self._abandoned
-        if abandoned and isinstance(outcome, Grant):
-            self._undo()
-        return outcome
-
-    def abandon(self) -> None:
-        """Nobody waits any more."""
-        with self._lock:
-            self._abandoned = True
-
-
-def _drive(steps: Generator[Any, Any, None], sleep: Callable[[float], None]) -> None:
-    reply: Any = None
-    while True:
-        try:
-            step = steps.send(reply)
-        except StopIteration:
-            return
-        if isinstance(step, float):
-            sleep(step)
-        else:
-            reply = step()
 
 
 def tag_limits(tags: Sequence[str]) -> list[str]:
