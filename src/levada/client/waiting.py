@@ -80,6 +80,7 @@ class Abandonable:
         self._abandoned = False
 
     def __call__(self) -> Grant | Verdict:
+        """Make the call; give back what it got when nobody waits any more."""
         outcome = self._call()
         with self._lock:
             abandoned = self._abandoned
