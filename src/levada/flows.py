@@ -8,6 +8,7 @@ from uuid import UUID
 
 from levada.annotations import NotSet
 from levada.core.errors import ParameterTypeError, ServerRequired, SignatureMismatchError
+from levada.core.identity import content_digest
 from levada.core.naming import check_name
 from levada.core.retries import RetryPolicy
 from levada.core.states import State
@@ -332,11 +333,9 @@ def _file_digest(fn: Any) -> str | None:
     code = getattr(getattr(fn, "__func__", fn), "__code__", None)
     if code is None:
         return None
-    from hashlib import md5  # lazy: only runs need the version
-
     try:
         with open(code.co_filename, "rb") as source:
-            return md5(source.read(), usedforsecurity=False).hexdigest()
+            return content_digest(source.read())
     except OSError:
         return None
 

@@ -18,8 +18,8 @@ from levada.core.ids import as_uuid
 from levada.core.states import FINAL_TYPES, StateType
 from levada.engine import session as sessions
 from levada.engine.flow_run import Start
-from levada.engine.logs import FLOW_RUNS
 from levada.engine.recall import Recall, dependents
+from levada.engine.remarks import FLOW_RUNS
 from levada.flows import Flow, load_flow_from_entrypoint
 from levada.wire.filters import FlowRunQuery
 from levada.wire.recorded import RecordedCall, RecordedRun

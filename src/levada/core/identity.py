@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import enum
 import sys
+
+# Not by way of hashlib, which loads OpenSSL: that would cost every import of the package several milliseconds.
+from _blake2 import blake2b
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec.msgpack import Encoder
@@ -259,6 +261,11 @@ def home_of(thing: Any) -> str:
 def is_script(module: str) -> bool:
     """Whether this is the name of a module that was run as a script, and has another name in other processes."""
     return module in {"__main__", "__mp_main__"} or module.startswith("__levada_script_")
+
+
+def content_digest(data: bytes) -> str:
+    """Digest of some bytes as 32 hexadecimal digits."""
+    return blake2b(data, digest_size=16).hexdigest()
 
 
 def code_digest(function: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+# Not by way of hashlib, which loads OpenSSL: that would cost every import of the package several milliseconds.
+from _blake2 import blake2b
 from uuid import UUID
 
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from levada.core.states import State, StateType, datetime_of
 from levada.engine.commands import Command
 from levada.engine.context import TaskRunContext, task_var
-from levada.engine.logs import engine_log
 from levada.engine.outcome import state_of_task_value
+from levada.engine.remarks import engine_log
 from levada.engine.store_of import store_of
 from levada.engine.task_run import function_of
 from levada.transactions import activate, begin, deactivate, set_opener

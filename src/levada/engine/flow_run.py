@@ -25,9 +25,9 @@ from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, Wa
 from levada.engine.context import FlowRunContext, flow_var, tags_var, task_var
 from levada.engine.hooks import run_hooks
 from levada.engine.inputs import NotReady, check_wait_for, look, resolve, result_for_input, upstream_error
-from levada.engine.logs import engine_log, start_capturing_prints, stop_capturing_prints
 from levada.engine.outcome import state_of_end, state_of_error, state_of_flow_value, state_of_timeout
 from levada.engine.recall import Recall
+from levada.engine.remarks import engine_log
 from levada.wire.objects import FlowRun
 from levada.wire.records import STATE_CODES, Payload, RunChanged, RunOpened, RunState, TaskReused
 
@@ -310,8 +310,11 @@ def _attempts(ctx: FlowRunContext) -> Steps:
     engine_log(
         ctx, "info", "Beginning %sflow run %r for flow %r", "sub" if ctx.parent else "", ctx.flow_run.name, flow.name
     )
+    printed = None
     if ctx.log_prints:
-        start_capturing_prints()
+        from levada.engine.logs import capture_prints  # lazy: see `remarks`
+
+        printed = capture_prints()
     try:
         while True:
             ctx.attempt = failures + 1
@@ -329,8 +332,8 @@ def _attempts(ctx: FlowRunContext) -> Steps:
             if not (yield from _retry(ctx, outcome.state, failures)):
                 return outcome
     finally:
-        if ctx.log_prints:
-            stop_capturing_prints()
+        if printed is not None:
+            printed()
 
 
 def _attempt(ctx: FlowRunContext) -> Steps:

@@ -12,7 +12,7 @@ from typing import Any
 from levada.core.states import State
 from levada.engine.commands import Command, Invoke
 from levada.engine.context import FlowRunContext, TaskRunContext, flow_var, task_var
-from levada.engine.logs import engine_log
+from levada.engine.remarks import engine_log
 
 
 def run_hooks(

@@ -10,19 +10,19 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from levada.engine import session as sessions
 from levada.engine.context import FlowRunContext, TaskRunContext, flow_var, task_var
+from levada.engine.remarks import FLOW_RUNS as FLOW_RUNS
+from levada.engine.remarks import TASK_RUNS as TASK_RUNS
 from levada.wire.records import LogLine
 
 if TYPE_CHECKING:
     from levada.engine.session import Session
 
 ROOT = "levada"
-FLOW_RUNS = "levada.flow_runs"
-TASK_RUNS = "levada.task_runs"
 
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
     "asctime",
@@ -34,8 +34,6 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | 
     "taskName",
 }
 """Attributes of a record that are not fields the author added."""
-
-_SHOWN = "_levada_shown"
 
 _COLORS = {10: "\x1b[2m", 20: "\x1b[36m", 30: "\x1b[33m", 40: "\x1b[31m", 50: "\x1b[1;31m"}
 
@@ -156,45 +154,16 @@ def set_up(session: Session) -> None:
             logger.setLevel(level)
 
 
-def engine_log(where: Any, level: str, message: str, *args: Any, error: BaseException | None = None) -> None:
-    """Log what the engine has to say about a run.
-
-    Args:
-        where: the task call, or the context of the run.
-        level: name of the level, in lower case.
-        message: with %-style places for `args`.
-        args: for the message.
-        error: shown with its traceback, the first time that it is logged: an error passes through many runs.
-    """
-    is_flow = isinstance(where, FlowRunContext)
-    logger = logging.getLogger(FLOW_RUNS if is_flow else TASK_RUNS)
-    number = logging.getLevelName(level.upper())
-    if not logger.isEnabledFor(number):
-        return
-    name = where.flow_run.name if is_flow else where.name
-    extra = {
-        "levada_run": where.run,
-        "levada_task": None if is_flow else where.task_id,
-        "levada_name": f"{'Flow' if is_flow else 'Task'} run {name!r}",
-    }
-    exc_info = None
-    if error is not None and not getattr(error, _SHOWN, False):
-        exc_info = (type(error), error, error.__traceback__)
-        with suppress(AttributeError):  # an error that takes no attributes is shown again further up
-            setattr(error, _SHOWN, True)
-    logger.log(number, message, *args, extra=extra, exc_info=exc_info)
-
-
-def start_capturing_prints() -> None:
-    """From now on `print` inside runs with `log_prints` becomes a log line; each start needs a stop."""
+def capture_prints() -> Callable[[], None]:
+    """From now on `print` inside runs with `log_prints` becomes a log line; gives what ends that."""
     global _printing  # noqa: PLW0603 - builtins.print is global to the process
     if _printing == 0:
         builtins.print = _logged_print
     _printing += 1
+    return _release_prints
 
 
-def stop_capturing_prints() -> None:
-    """Undo one `start_capturing_prints`."""
+def _release_prints() -> None:
     global _printing  # noqa: PLW0603
     _printing -= 1
     if _printing == 0:

@@ -19,8 +19,8 @@ from levada.engine.commands import Call, Command, Invoke, Iterate, Sleep, WaitFo
 from levada.engine.context import TaskRunContext, task_var
 from levada.engine.hooks import run_hooks
 from levada.engine.inputs import NotReady, check_wait_for, resolve, result_for_input, upstream_error
-from levada.engine.logs import engine_log
 from levada.engine.outcome import state_of_end, state_of_error, state_of_task_value, state_of_timeout
+from levada.engine.remarks import engine_log
 from levada.wire.records import Payload, TaskChanged, TaskReused
 
 if TYPE_CHECKING:
