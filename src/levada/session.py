@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from levada.core.faults import arm_from
 from levada.core.ids import uuid7_bytes
 from levada.engine import logs
 from levada.engine import session as sessions
@@ -52,6 +53,7 @@ class IdSource:
 
 def build() -> Session:
     """A session on the home that the settings name."""
+    arm_from(os.environ)
     settings = get_current_settings()
     home = settings.home.expanduser()
     new_id = IdSource()

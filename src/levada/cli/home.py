@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from levada.core.errors import ObjectNotFound
+from levada.core.faults import arm_from
 from levada.settings import get_current_settings
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 
@@ -30,6 +32,7 @@ def control_plane(*, drain: bool = True) -> Iterator[ControlPlane]:
     """
     from levada.control import ControlPlane  # lazy: commands that look at no run need no database
 
+    arm_from(os.environ)
     with ControlPlane(get_current_settings().home) as plane:
         if drain:
             plane.drain()

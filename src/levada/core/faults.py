@@ -1,13 +1,20 @@
 """Named fault points: places in shipped code where a test may make the world fail.
 
 A point is a no-op unless armed. Names are registered here, so that a typo in a test is an error and the list can be
-read in one place. `levada.testing.faults` arms them; the process can also be armed from outside with
-``LEVADA_FAULT=name:count`` (kill at the count-th passage), which the chaos suite uses on real processes.
+read in one place. `levada.testing.fault` arms them inside a process.
+
+A process is armed from outside with ``LEVADA_FAULT=name:count`` in its environment: it is killed, as by ``kill -9``, at
+the count-th passage. ``name:count:raise`` raises `InjectedFault` there instead, and ``name:0:raise`` does so at every
+passage. The variable is read once in a process, when it builds its session or when a command opens its home, so that
+it costs nothing elsewhere. A child counts its own passages, from 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Mapping
+from itertools import count
 
 POINTS: dict[str, str] = {
     "journal.before_append": "before a record's bytes are written",
@@ -20,6 +27,13 @@ POINTS: dict[str, str] = {
     "control.drain.after_commit": "the transaction is committed, the drained segment still there",
     "limits.after_acquire": "a slot is held, nobody knows yet",
 }
+
+VARIABLE = "LEVADA_FAULT"
+
+
+class InjectedFault(OSError):  # noqa: N818 - it stands for any error
+    """A fault point was made to fail."""
+
 
 armed: dict[str, Callable[[], None]] = {}
 """What to do at each armed point. Empty in production; hot paths test its truth before they call `reach`."""
@@ -49,3 +63,36 @@ def disarm(name: str | None = None) -> None:
         armed.clear()
     else:
         armed.pop(name, None)
+
+
+def arm_from(environment: Mapping[str, str]) -> None:
+    """Arm the point that `LEVADA_FAULT` names, if any; does nothing when this process is armed already.
+
+    Raises:
+        ValueError: it is not ``name:count``, ``name:count:kill`` or ``name:count:raise``.
+        KeyError: there is no such point.
+    """
+    global _armed_in  # noqa: PLW0603 - a process is armed once, and a forked child is another process
+    order = environment.get(VARIABLE)
+    if not order or _armed_in == os.getpid():
+        return
+    name, _, rest = order.partition(":")
+    number, _, what = rest.partition(":")
+    if not number.isdecimal() or what not in {"", "kill", "raise"}:
+        raise ValueError(f"{VARIABLE} must be name:count, name:count:kill or name:count:raise, got {order!r}.")
+    passages, due = count(1), int(number)
+
+    def pass_by() -> None:
+        passage = next(passages)
+        if due not in {0, passage}:
+            return
+        if what == "raise":
+            raise InjectedFault(f"{VARIABLE} made {name!r} fail at passage {passage}.")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    arm(name, pass_by)
+    _armed_in = os.getpid()
+
+
+_armed_in = 0
+"""The process that `arm_from` armed."""

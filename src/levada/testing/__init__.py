@@ -12,7 +12,8 @@ May import every room; no room imports it. A test looks like this::
             test.assert_state("download-0", "Completed")
 
 Nothing is written outside a temporary home, no server or subprocess is started, and sleeps and retry delays take no
-time. `fault` makes the world fail at a named point; `eventually` waits for something another thread or process does.
+time. `fault` makes the world fail at a named point (a process that a test starts is armed through its environment, with
+``LEVADA_FAULT``: see `levada.testing.faults`); `eventually` waits for something another thread or process does.
 """
 
 from __future__ import annotations

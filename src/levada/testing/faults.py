@@ -1,4 +1,9 @@
-"""Making the world fail at a named point; `levada.core.faults.POINTS` lists them."""
+"""Making the world fail at a named point; `levada.core.faults.POINTS` lists them.
+
+`fault` does so inside this process. A process that a test starts is armed through its environment: with
+``LEVADA_FAULT=journal.after_append:7`` it dies as by ``kill -9`` after the seventh record it writes, with
+``LEVADA_FAULT=results.before_write:1:raise`` the first result cannot be stored.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from levada.core import faults
-
-
-class InjectedFault(OSError):  # noqa: N818 - it stands for any error
-    """A test made this happen."""
+from levada.core.faults import InjectedFault
 
 
 @contextmanager
@@ -41,3 +43,6 @@ def fault(name: str, action: Callable[[], None] | None = None, *, at: int = 1) -
         yield passages
     finally:
         faults.disarm(name)
+
+
+__all__ = ["InjectedFault", "fault"]
