@@ -47,7 +47,10 @@ def task_steps(call: TaskCall) -> Steps:
     if call.task.task_run_name is not None:
         yield from _rename(call)
     ctx = _context(call)
-    call.lease = (yield from _slots(call)) if call.tags else None
+    try:
+        call.lease = (yield from _slots(call)) if call.tags else None
+    except Exception as error:  # noqa: BLE001 - a limit that can never be met, or a database that cannot be asked
+        return _refused(call, ctx, error)
     try:
         state = yield from _attempts(call, ctx)
     finally:
@@ -185,10 +188,23 @@ def _slots(call: TaskCall) -> Generator[Command, Any, Any]:
         call.open(call.session.clock.now_us(), started=False)
     try:
         return (yield _Acquire(limits, names, call))
-    except BaseException as error:
-        now = call.session.clock.now_us()
-        call.record(now, state_of_end(error))
+    except Exception:
         raise
+    except BaseException as error:
+        call.record(call.session.clock.now_us(), state_of_end(error))
+        raise
+
+
+def _refused(call: TaskCall, ctx: TaskRunContext, error: Exception) -> State:
+    """End a call that can never have the slots it needs."""
+    state = state_of_error(error, "Task")
+    state.timestamp_us = ctx.start_us = now = call.session.clock.now_us()
+    if not call.opened:
+        call.open(now, started=False)
+    call.record(now, state, call.session.results.keep(error), {"reason": str(error)})
+    _settle(call, state, None)
+    engine_log(call, "error", "%s", state.message)
+    return state
 
 
 def _attempts(call: TaskCall, ctx: TaskRunContext) -> Steps:

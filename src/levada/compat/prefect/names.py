@@ -193,6 +193,8 @@ MODULES: dict[str, Window] = {
     ),
     "prefect.client.schemas": _OBJECTS,
     "prefect.client.schemas.objects": _OBJECTS,
+    "prefect.client.schemas.filters": Window("levada.client.schemas.filters"),
+    "prefect.client.schemas.sorting": Window("levada.client.schemas.sorting"),
 }
 """Every module of the alias."""
 
