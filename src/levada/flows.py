@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 from uuid import UUID
 
@@ -364,8 +365,12 @@ def _iterated(steps: Any, clock: Any) -> Any:
 
 
 async def _aiterated(steps: Any, clock: Any) -> Any:
-    async for item in aiterate(steps, clock):
-        yield item
+    ended: list[FlowOutcome] = []
+    async with aclosing(aiterate(steps, clock, ended.append)) as items:
+        async for item in items:
+            yield item
+    for outcome in ended:
+        _ended(outcome, False)  # raises what the run raised; the value of an async generator is nobody's
 
 
 def _needs_server(flow: Flow[Any, Any], verb: str) -> ServerRequired:

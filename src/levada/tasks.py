@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterable
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
@@ -430,8 +431,12 @@ def _iterated(steps: Any, clock: Any) -> Generator[Any, Any, Any]:
 
 
 async def _aiterated(steps: Any, clock: Any) -> Any:
-    async for item in aiterate(steps, clock):
-        yield item
+    ended: list[State] = []
+    async with aclosing(aiterate(steps, clock, ended.append)) as items:
+        async for item in items:
+            yield item
+    for state in ended:
+        state.result()  # raises what the run raised; the value of an async generator is nobody's
 
 
 def _caches(policy: Any) -> bool:

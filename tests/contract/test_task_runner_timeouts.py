@@ -165,3 +165,55 @@ def test_the_time_of_a_flow_ends_the_flow_and_cancels_the_task_that_runs_in_it()
     assert seen in ([], ["Cancelled"])
     with pytest.raises(TimeoutError):
         state.result()
+
+
+@task(timeout_seconds=LIMIT)
+def slow_items() -> Any:
+    for number in range(1000):
+        time.sleep(0.03)
+        yield number
+
+
+@task(timeout_seconds=LIMIT)
+async def slow_async_items() -> Any:
+    for number in range(1000):
+        await asyncio.sleep(0.03)
+        yield number
+
+
+@pytest.mark.parametrize("items", [slow_items, slow_async_items])
+@pytest.mark.parametrize("runner", [ThreadPoolTaskRunner(), AsyncTaskRunner()])
+def test_a_submitted_generator_ends_at_its_deadline(items: Any, runner: Any) -> None:
+    name, seconds = flow(lambda: timed(lambda: items.submit().wait(LONG)), task_runner=runner)()
+    assert name == "TimedOut"
+    assert seconds < 20  # all items take thirty
+
+
+def test_the_time_of_a_generator_is_that_of_its_own_code() -> None:
+    @task(timeout_seconds=5)
+    def quick_items() -> Any:
+        yield from range(3)
+
+    @flow
+    def body() -> None:
+        with pytest.raises(TimeoutError, match=r"within 0\.1 second"):
+            list(slow_items())
+        items = quick_items.with_options(timeout_seconds=LIMIT)()
+        assert next(items) == 0
+        threading.Event().wait(2 * LIMIT)  # the caller takes its time
+        assert list(items) == [1, 2]
+
+    body()
+    called_in_another = threading.Thread(target=body)
+    called_in_another.start()
+    called_in_another.join(LONG)
+
+
+async def test_the_time_of_an_async_generator_is_that_of_its_own_code() -> None:
+    @flow
+    async def body() -> None:
+        with pytest.raises(TimeoutError, match=r"within 0\.1 second"):
+            async for _ in slow_async_items():
+                pass
+
+    await body()

@@ -7,13 +7,16 @@ as they come. All four are the same loop: perform, then send the reply or throw 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Generator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
 
 from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, WaitFor
 from levada.engine.context import flow_var, task_var
 from levada.engine.guard import Guard, current_guard
 from levada.engine.signals import ending_of
+
+if TYPE_CHECKING:
+    from levada.engine.timeouts import Budget
 
 Run = Generator[Command, Any, Any]
 """A run: yields commands, is sent replies, returns its outcome."""
@@ -79,13 +82,15 @@ def _perform(command: Command, clock: Any) -> Any:
     if isinstance(command, Invoke):
         reply = command.function(*command.args, **command.kwargs)
         return _finish(reply) if hasattr(reply, "__await__") else reply
-    if isinstance(command, Iterate):
+    if isinstance(command, Iterate) and command.timeout is None:
         return _collect(command)
-    if not isinstance(command, Call):
+    if not isinstance(command, (Call, Iterate)):
         return command.run()
     from levada.engine.timeouts import call_with_timeout  # lazy: only runs with a timeout pay for it
 
     assert command.timeout is not None
+    if isinstance(command, Iterate):
+        return call_with_timeout(_collect, (command,), {}, command.timeout)
     return call_with_timeout(command.function, command.args, command.kwargs, command.timeout)
 
 
@@ -165,13 +170,15 @@ async def _aperform(command: Command, clock: Any) -> Any:
     if isinstance(command, Invoke):
         reply = command.function(*command.args, **command.kwargs)
         return await reply if hasattr(reply, "__await__") else reply
-    if isinstance(command, Iterate):
+    if isinstance(command, Iterate) and command.timeout is None:
         return await _acollect(command)
-    if not isinstance(command, Call):
+    if not isinstance(command, (Call, Iterate)):
         return await command.arun()
     from levada.engine.timeouts import acall_with_timeout  # lazy: only runs with a timeout pay for it
 
     assert command.timeout is not None
+    if isinstance(command, Iterate):
+        return await acall_with_timeout(_acollect, (command,), {}, command.timeout)
     return await acall_with_timeout(command.function, command.args, command.kwargs, command.timeout)
 
 
@@ -223,51 +230,63 @@ def iterate(run: Run, clock: Any) -> Generator[Any, Any, Any]:
 
 def _items(command: Iterate) -> Generator[Any, Any, Any]:
     inside = _Inside(command.context)
+    advance = _advance if command.timeout is None else _budget(command.timeout).call
     with inside:
         generator = command.function(*command.args, **command.kwargs)
-        step = generator.__next__
-    sent: Any = None
-    first = True
+    step: Callable[..., Any] = generator.send
+    args: tuple[Any, ...] = (None,)
     while True:
         try:
             with inside:
-                item = step() if first else generator.send(sent)
+                item = advance(step, args)
         except StopIteration as stop:
             return stop.value
-        first = False
         command.on_item(item)
         try:
-            sent = yield item
+            step, args = generator.send, ((yield item),)
         except GeneratorExit:
             with inside:
                 generator.close()
             raise
-        except BaseException as error:  # noqa: BLE001 - what the caller throws goes into the user's generator
-            with inside:
-                item = generator.throw(error)
-            command.on_item(item)
-            sent = yield item
+        except BaseException as error:  # noqa: BLE001 - what the caller throws goes into the author's generator
+            step, args = generator.throw, (error,)
 
 
-async def aiterate(run: Run, clock: Any) -> AsyncGenerator[Any, Any]:
-    """Carry out the run of an async generator function; yields its items."""
+def _advance(step: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    return step(*args)
+
+
+async def _aadvance(step: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    return await step(*args)
+
+
+def _budget(seconds: float) -> Budget:
+    from levada.engine.timeouts import Budget  # lazy: only runs with a timeout pay for it
+
+    return Budget(seconds)
+
+
+async def aiterate(run: Run, clock: Any, on_end: Callable[[Any], object]) -> AsyncGenerator[Any, Any]:
+    """Carry out the run of an async generator function; yields its items, hands what the run returns to `on_end`."""
     reply: Any = None
     error: BaseException | None = None
     while True:
         try:
             command = run.send(reply) if error is None else run.throw(error)
-        except StopIteration:
+        except StopIteration as stop:
+            on_end(stop.value)
             return
         reply, error = None, None
         try:
             if isinstance(command, Iterate):
                 inside = _Inside(command.context)
+                advance = _aadvance if command.timeout is None else _budget(command.timeout).acall
                 with inside:
                     items = command.function(*command.args, **command.kwargs)
                 try:
                     while True:
                         with inside:
-                            item = await items.__anext__()
+                            item = await advance(items.__anext__, ())
                         command.on_item(item)
                         yield item
                 except StopAsyncIteration:

@@ -116,6 +116,42 @@ async def acall_with_timeout(
             report(None)
 
 
+class Budget:
+    """The time that the steps of one generator may take together; what its caller does in between does not count."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._left = seconds
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Take a step.
+
+        Raises:
+            TimeoutError: the time is used up.
+        """
+        begin = time.monotonic()
+        try:
+            return call_with_timeout(function, args, {}, max(self._left, SOON))
+        except AttemptTimedOut as error:
+            raise _timed_out(self._seconds) from error.__cause__
+        finally:
+            self._left -= time.monotonic() - begin
+
+    async def acall(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Take a step of an async generator.
+
+        Raises:
+            TimeoutError: the time is used up.
+        """
+        begin = time.monotonic()
+        try:
+            return await acall_with_timeout(function, args, {}, max(self._left, SOON))
+        except AttemptTimedOut as error:
+            raise _timed_out(self._seconds) from error.__cause__
+        finally:
+            self._left -= time.monotonic() - begin
+
+
 def _current_task() -> Any:
     asyncio = sys.modules["asyncio"]
     try:
