@@ -66,7 +66,12 @@ class Signature:
         import inspect  # lazy: only wrapped functions, partials, builtins and callable objects need it
 
         kinds = inspect.Parameter
-        found = list(inspect.signature(function).parameters.values())
+        try:
+            found = list(inspect.signature(function).parameters.values())
+        except ValueError:  # some builtins do not say what they take: anything goes
+            self._var, self._varkw = "args", "kwargs"
+            self._name()
+            return
         positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
         self._all = tuple(p.name for p in found if p.kind in positional)
         self._posonly = sum(p.kind is kinds.POSITIONAL_ONLY for p in found)

@@ -164,6 +164,8 @@ class RetryPolicy(Struct, frozen=True):
         rules = _checked_rules(retry)
         limit = _limit(retries, rules)
         if retry_jitter_factor is not None:
+            if isinstance(retry_jitter_factor, (int, float)) and retry_jitter_factor < 0:
+                raise RetryPolicyError(f"`retry_jitter_factor` must be >= 0, got {retry_jitter_factor!r}.")
             retry_jitter_factor = _seconds(retry_jitter_factor, "retry_jitter_factor")
         return cls(limit, _delays(retry_delay_seconds, limit, "retry_delay_seconds"), retry_jitter_factor, rules)
 
@@ -341,7 +343,8 @@ def _delays(given: Delays | None, retries: int, field: str) -> tuple[float, ...]
         raise RetryPolicyError(f"{field} takes seconds, a list of seconds or a function, got {given!r}.") from None
     if len(listed) > MAX_DELAYS:
         raise RetryPolicyError(
-            f"{field} may list at most {MAX_DELAYS} delays, got {len(listed)}; the last one repeats."
+            f"Can not configure more than {MAX_DELAYS} retry delays per task: {field} has {len(listed)}. "
+            "The last one repeats, so a long tail of equal ones is not needed."
         )
     return tuple(_seconds(value, field) for value in listed)
 
