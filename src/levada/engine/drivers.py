@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, WaitFor
 from levada.engine.context import flow_var, task_var
 from levada.engine.guard import Guard, current_guard
+from levada.engine.outcome import GeneratorClosed
 from levada.engine.signals import ending_of
 
 if TYPE_CHECKING:
@@ -211,11 +212,16 @@ def iterate(run: Run, clock: Any) -> Generator[Any, Any, Any]:
     """Carry out the run of a generator function; yields its items, returns what it returns."""
     reply: Any = None
     error: BaseException | None = None
+    closed = False
     while True:
         try:
             command = run.send(reply) if error is None else run.throw(error)
         except StopIteration as stop:
+            if closed:
+                raise GeneratorExit from None
             return stop.value
+        except GeneratorClosed:
+            raise GeneratorExit from None
         reply, error = None, None
         try:
             if isinstance(command, Iterate):
@@ -224,6 +230,8 @@ def iterate(run: Run, clock: Any) -> Generator[Any, Any, Any]:
                 reply = command.function(*command.args, **command.kwargs)
             else:
                 reply = _perform(command, clock)
+        except GeneratorExit:
+            error, closed = GeneratorClosed(), True
         except BaseException as raised:  # noqa: BLE001 - every error belongs to the run, which decides
             error = raised if isinstance(raised, Exception) else ending_of(raised)
 
@@ -270,12 +278,17 @@ async def aiterate(run: Run, clock: Any, on_end: Callable[[Any], object]) -> Asy
     """Carry out the run of an async generator function; yields its items, hands what the run returns to `on_end`."""
     reply: Any = None
     error: BaseException | None = None
+    closed = False
     while True:
         try:
             command = run.send(reply) if error is None else run.throw(error)
         except StopIteration as stop:
+            if closed:
+                raise GeneratorExit from None
             on_end(stop.value)
             return
+        except GeneratorClosed:
+            raise GeneratorExit from None
         reply, error = None, None
         try:
             if isinstance(command, Iterate):
@@ -297,6 +310,8 @@ async def aiterate(run: Run, clock: Any, on_end: Callable[[Any], object]) -> Asy
                     raise
             else:
                 reply = await _aperform(command, clock) if not _is_plain(command) else await _acall(command)
+        except GeneratorExit:
+            error, closed = GeneratorClosed(), True
         except BaseException as raised:  # noqa: BLE001 - every error belongs to the run, which decides
             error = raised
 

@@ -25,7 +25,7 @@ from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, Wa
 from levada.engine.context import FlowRunContext, flow_var, tags_var, task_var
 from levada.engine.hooks import run_hooks
 from levada.engine.inputs import NotReady, check_wait_for, look, resolve, result_for_input, upstream_error
-from levada.engine.outcome import state_of_end, state_of_error, state_of_flow_value, state_of_timeout
+from levada.engine.outcome import GeneratorClosed, state_of_end, state_of_error, state_of_flow_value, state_of_timeout
 from levada.engine.recall import Recall
 from levada.engine.remarks import engine_log
 from levada.wire.objects import FlowRun
@@ -378,7 +378,7 @@ def _closed(ctx: FlowRunContext, outcome: FlowOutcome) -> Steps:
 def _ended_from_outside(outcome: FlowOutcome) -> bool:
     """Whether a signal, a cancellation or the run's timeout ended it, so that nothing it started may go on."""
     if outcome.error is not None:
-        return not isinstance(outcome.error, GeneratorExit)
+        return not isinstance(outcome.error, GeneratorClosed)
     return outcome.state.name == "TimedOut"
 
 
@@ -424,8 +424,6 @@ def _call(ctx: FlowRunContext) -> Steps:
         return FlowOutcome(state_of_error(error, "Flow"))
     except Exception as error:  # noqa: BLE001 - whatever the author's function raises is the run's failure
         return FlowOutcome(state_of_error(error, "Flow"))
-    except GeneratorExit as error:
-        return FlowOutcome(state_of_end(error), None, error)
     except BaseException as error:  # noqa: BLE001 - recorded below, then raised on by the caller
         return FlowOutcome(state_of_end(error), None, error)
 

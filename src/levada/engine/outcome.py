@@ -9,6 +9,15 @@ from levada.core.states import State, StateType
 from levada.engine.inputs import PLAIN, resolve
 from levada.futures import Future
 
+
+class GeneratorClosed(LevadaSignal):
+    """The caller of a generator run wants no more items.
+
+    Stands for `GeneratorExit` inside runs: Python does not throw that one into nested generators but closes them, so
+    the run would never learn of it.
+    """
+
+
 _GROUPS = (list, tuple, set, frozenset)
 
 
@@ -114,7 +123,7 @@ def state_of_end(error: BaseException) -> State:
         message = f"Execution was aborted by a termination signal (signal {error.signal})."
     elif type(error).__name__ == "CancelledError":
         message = "Execution was cancelled by the runtime environment."
-    elif isinstance(error, GeneratorExit):
+    elif isinstance(error, GeneratorClosed):
         return State(StateType.COMPLETED, message="Generator closed before it was exhausted.", data=None)
     elif isinstance(error, LevadaSignal):
         message = str(error) or type(error).__name__

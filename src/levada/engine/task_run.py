@@ -224,8 +224,8 @@ def _attempts(call: TaskCall, ctx: TaskRunContext) -> Steps:
         token = task_var.set(ctx) if not task.isgenerator else None
         try:
             state, payload = yield from _attempt(call, ctx)
-        except GeneratorExit:
-            _end(call, ctx, state_of_end(GeneratorExit()))
+        except GeneratorExit as error:  # the driver was abandoned, nothing can be yielded any more
+            _end(call, ctx, state_of_end(error))
             raise
         except BaseException as error:
             state = state_of_end(error)
