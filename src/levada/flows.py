@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import aclosing
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 from uuid import UUID
 
@@ -15,9 +14,6 @@ from levada.core.retries import RetryPolicy
 from levada.core.states import State
 from levada.definition import Definition, check_hooks, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
-from levada.engine import signals
-from levada.engine.drivers import adrive, aiterate, drive, iterate
-from levada.engine.flow_run import FlowOutcome, Start, flow_steps
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -200,19 +196,10 @@ class Flow(Definition, Generic[P, R]):
             ParameterTypeError: an argument does not fit its annotation.
             Exception: what the function raised in its last attempt.
         """
-        return self.run(self.signature.bind(args, kwargs), Start(), return_state=return_state, wait_for=wait_for)
+        from levada.calling import run_flow  # lazy: the engine is loaded by the first call
 
-    def run(self, parameters: dict[str, Any], start: Start, *, return_state: bool = False, wait_for: Any = None) -> Any:
-        """Run the flow with parameters by name, new or as a later epoch of a recorded run."""
-        session = sessions.current()
-        session.on_run()
-        steps = flow_steps(self, parameters, wait_for, session, start)
-        clock = session.clock
-        if self.isgenerator:
-            return _aiterated(steps, clock) if self.isasync else _iterated(steps, clock)
-        if self.isasync:
-            return _awaited(steps, clock, return_state)
-        return _ended(drive(steps, clock), return_state)
+        parameters = self.signature.bind(args, kwargs)
+        return run_flow(self, parameters, return_state=return_state, wait_for=wait_for)
 
     def with_options(self, **options: Any) -> Flow[P, R]:
         """The same flow with other options; those not given stay, and None or an empty value clears.
@@ -339,38 +326,6 @@ def _file_digest(fn: Any) -> str | None:
             return content_digest(source.read())
     except OSError:
         return None
-
-
-def _ended(outcome: FlowOutcome, return_state: bool) -> Any:
-    if outcome.error is not None:
-        signals.die_by(outcome.error)
-        raise outcome.error
-    state = outcome.state
-    if return_state:
-        return state
-    if not state.is_completed():
-        if isinstance(outcome.value, (list, tuple, set)) and state.data is outcome.value:
-            return outcome.value
-        return state.result()
-    return state.result() if outcome.value is state else outcome.value
-
-
-async def _awaited(steps: Any, clock: Any, return_state: bool) -> Any:
-    return _ended(await adrive(steps, clock), return_state)
-
-
-def _iterated(steps: Any, clock: Any) -> Any:
-    outcome = yield from iterate(steps, clock)
-    return _ended(outcome, False)
-
-
-async def _aiterated(steps: Any, clock: Any) -> Any:
-    ended: list[FlowOutcome] = []
-    async with aclosing(aiterate(steps, clock, ended.append)) as items:
-        async for item in items:
-            yield item
-    for outcome in ended:
-        _ended(outcome, False)  # raises what the run raised; the value of an async generator is nobody's
 
 
 def _needs_server(flow: Flow[Any, Any], verb: str) -> ServerRequired:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from levada.calling import run_flow
 from levada.control import ControlPlane
 from levada.core.errors import ConfigurationError, MissingResult, ObjectNotFound
 from levada.core.ids import as_uuid
@@ -230,7 +231,7 @@ def _execute(recorded: RecordedRun, start: Start, redo: frozenset[bytes], flow: 
     assert recall is not None
     recall.start_child = lambda child: _start_child(child, redo, _fresh(recorded, redo), recall.forked)
     used = _Watch(recall, start)
-    state = flow.run(parameters, start, return_state=True)
+    state = run_flow(flow, parameters, start, return_state=True)
     if flow.isasync:
         import asyncio  # lazy: only async flows need it
 

@@ -7,21 +7,15 @@ many inputs; `delay` it to a worker.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterable
-from contextlib import aclosing
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from levada.annotations import NotSet
-from levada.core.errors import MissingContextError, ServerRequired
 from levada.core.retries import RetryPolicy
-from levada.core.states import State, StateType
+from levada.core.states import State
 from levada.definition import Definition, check_hooks, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
-from levada.engine.calls import TaskCall, prepare
-from levada.engine.context import FlowRunContext, flow_var
-from levada.engine.drivers import adrive, aiterate, drive, iterate
-from levada.engine.task_run import task_steps
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -243,17 +237,9 @@ class Task(Definition, Generic[P, R]):
             UpstreamTaskError: an input did not complete.
             Exception: what the function raised in its last attempt.
         """
-        if viz_hook is not None:
-            return viz_hook(self, args, kwargs)
-        call = prepare(self, self.signature.bind(args, kwargs), wait_for, sessions.current())
-        steps = task_steps(call)
-        clock = call.session.clock
-        if self.isgenerator:
-            return _aiterated(steps, clock) if self.isasync else _iterated(steps, clock)
-        if self.isasync:
-            return _awaited(call, steps, return_state)
-        state = drive(steps, clock)
-        return state if return_state else value_of(call, state)
+        from levada.calling import call_task  # lazy: the engine is loaded by the first call
+
+        return call_task(self, args, kwargs, return_state, wait_for)
 
     def submit(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
         """Hand the task to the flow's task runner and go on.
@@ -267,9 +253,9 @@ class Task(Definition, Generic[P, R]):
         Raises:
             MissingContextError: called outside a flow.
         """
-        if viz_hook is not None:
-            return viz_hook(self, args, kwargs)
-        flow = _flow_for(self, "submit")
+        from levada.calling import flow_for, runner_of  # lazy: as in __call__
+
+        flow = flow_for(self, "submit")
         parameters = self.signature.bind(args, kwargs)
         future = runner_of(flow).submit(self, parameters, wait_for=wait_for)
         if return_state:
@@ -304,11 +290,12 @@ class Task(Definition, Generic[P, R]):
             MappingMissingIterable: there is none.
             MissingContextError: called outside a flow.
         """
+        from levada.calling import flow_for, needs_server, runner_of  # lazy: as in __call__
         from levada.mapping import map_task  # lazy: only those who map need it
 
         if deferred:
-            raise _needs_server(self)
-        flow = _flow_for(self, "map")
+            raise needs_server(self)
+        flow = flow_for(self, "map")
         return map_task(
             self, runner_of(flow), args, kwargs, return_state, wait_for, max_in_flight=max_in_flight, batch=batch
         )
@@ -329,14 +316,9 @@ class Task(Definition, Generic[P, R]):
         dependencies: Any = None,
     ) -> Any:
         """`delay` with the arguments as a tuple and a dict."""
-        session = sessions.current()
-        call = prepare(self, self.signature.bind(tuple(args), kwargs or {}), wait_for, session)
-        now = session.clock.now_us()
-        call.open(now, started=False)
-        error = _needs_server(self)
-        state = State(StateType.CANCELLED, message=str(error))
-        call.record(now, state, None, {"reason": str(error)})
-        raise error
+        from levada.calling import refuse_delay  # lazy: as in __call__
+
+        raise refuse_delay(self, tuple(args), kwargs or {})
 
     def serve(self, *_: Any, **__: Any) -> None:
         """Work on delayed calls of this task until stopped; needs a server.
@@ -344,7 +326,9 @@ class Task(Definition, Generic[P, R]):
         Raises:
             ServerRequired: none is configured.
         """
-        raise _needs_server(self)
+        from levada.calling import needs_server  # lazy: as in __call__
+
+        raise needs_server(self)
 
     def with_options(self, **options: Any) -> Task[P, R]:
         """The same task with other options; those not given stay, and None or an empty value clears.
@@ -409,36 +393,6 @@ class Task(Definition, Generic[P, R]):
         return f"Task({self.name!r})"
 
 
-viz_hook: Callable[[Task[Any, Any], tuple[Any, ...], dict[str, Any]], Any] | None = None
-"""Set while a flow's graph is drawn: calls are then noted instead of made."""
-
-
-def value_of(call: TaskCall, state: State) -> Any:
-    """What an inline call gives for the final state of its run: the result, or the state that the author returned."""
-    if call.returned_state:
-        return state
-    return state.result()
-
-
-async def _awaited(call: TaskCall, steps: Any, return_state: bool) -> Any:
-    state = await adrive(steps, call.session.clock)
-    return state if return_state else value_of(call, state)
-
-
-def _iterated(steps: Any, clock: Any) -> Generator[Any, Any, Any]:
-    state = yield from iterate(steps, clock)
-    return state.result()
-
-
-async def _aiterated(steps: Any, clock: Any) -> Any:
-    ended: list[State] = []
-    async with aclosing(aiterate(steps, clock, ended.append)) as items:
-        async for item in items:
-            yield item
-    for state in ended:
-        state.result()  # raises what the run raised; the value of an async generator is nobody's
-
-
 def _caches(policy: Any) -> bool:
     """Whether a policy that the author named ever gives a key."""
     if policy is NotSet:
@@ -452,32 +406,6 @@ def _settings_tasks() -> Any:
     from levada.settings import get_current_settings  # lazy: read when the first task is defined
 
     return get_current_settings().tasks
-
-
-def _flow_for(task: Task[Any, Any], verb: str) -> FlowRunContext:
-    flow = flow_var.get()
-    if flow is None:
-        raise MissingContextError(
-            f"Task {task.name!r} can be given to `{verb}` only inside a flow. Call it directly to run it here, or use "
-            "`.delay` to hand it to a worker."
-        )
-    return flow
-
-
-def runner_of(flow: FlowRunContext) -> Any:
-    """The task runner of a flow run; made and started when something is first submitted."""
-    runner = flow.task_runner
-    if runner is None:
-        runner = flow.task_runner = flow.flow.task_runner.duplicate()
-        runner.__enter__()
-    return runner
-
-
-def _needs_server(task: Task[Any, Any]) -> ServerRequired:
-    return ServerRequired(
-        f"Task {task.name!r} cannot be handed to a worker: no server is configured (LEVADA_API_URL). "
-        "Call it, or submit it inside a flow, to run it in this process."
-    )
 
 
 @overload
@@ -534,4 +462,4 @@ def task_input_hash(context: Any, arguments: dict[str, Any]) -> str | None:
     return found
 
 
-__all__ = ["Task", "TaskCall", "exponential_backoff", "task", "task_input_hash"]
+__all__ = ["Task", "exponential_backoff", "task", "task_input_hash"]

@@ -21,7 +21,7 @@ from levada.wire.records import STATE_CODES, Payload, TaskOpened, TaskState
 class RunGraph:
     """What a flow run knows of its calls: their numbers, their records of earlier epochs, who made which object."""
 
-    __slots__ = ("_again", "_lock", "_once", "lineage", "memory", "numbers", "packed", "recall", "streams")
+    __slots__ = ("_again", "_once", "lineage", "lock", "memory", "numbers", "packed", "recall", "streams")
 
     def __init__(self, recall: Recall, memory: bool) -> None:
         self.lineage = Lineage()
@@ -29,7 +29,8 @@ class RunGraph:
         self.memory = memory
         """Whether calls of this epoch must be remembered, because the flow may be attempted again."""
         self.numbers: dict[str, count[int]] = {}
-        self._lock = Lock()
+        self.lock = Lock()
+        """Held for a moment to count a call, or to make the task runner."""
         self._once: set[int] = set()
         self._again: dict[int, int] = {}
         self.packed: bytes | None = None
@@ -42,7 +43,7 @@ class RunGraph:
         # Half of the digest tells calls apart well enough and takes a third of the memory; should two different calls
         # ever share it, the second is merely not found in the records and runs again.
         key = int.from_bytes(identity[:8], "big")
-        with self._lock:
+        with self.lock:
             before = self._again.get(key)
             if before is None:
                 if key not in self._once:
