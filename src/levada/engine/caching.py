@@ -16,7 +16,7 @@ from levada.engine.context import TaskRunContext, task_var
 from levada.engine.outcome import state_of_task_value
 from levada.engine.remarks import engine_log
 from levada.engine.store_of import store_of
-from levada.engine.task_run import function_of
+from levada.engine.task_run import STREAMED, function_of
 from levada.transactions import activate, begin, deactivate, set_opener
 from levada.wire.records import Payload
 
@@ -37,7 +37,8 @@ def transacted(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, t
     """One attempt inside a transaction of its own."""
     task, session = call.task, call.session
     store = store_of(ctx)
-    key, looks_up = _key(call, ctx) if ctx.persist_result else (None, False)
+    # The items of a generator go to the caller as they come: nothing could answer for them later.
+    key, looks_up = _key(call, ctx) if ctx.persist_result and not call.streamed else (None, False)
     refresh = task.refresh_cache if task.refresh_cache is not None else session.settings.tasks.refresh_cache
     expiration = None
     if task.cache_expiration is not None:
@@ -75,6 +76,8 @@ def transacted(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, t
         deactivate(token)
     if key is not None:
         state.details.cache_key = key if looks_up else None
+    if call.streamed:
+        return state, STREAMED
     return state, transaction.payload or session.results.keep(state.data)
 
 

@@ -21,7 +21,18 @@ from levada.wire.records import STATE_CODES, Payload, TaskOpened, TaskState
 class RunGraph:
     """What a flow run knows of its calls: their numbers, their records of earlier epochs, who made which object."""
 
-    __slots__ = ("_again", "_once", "lineage", "lock", "memory", "numbers", "packed", "recall", "streams")
+    __slots__ = (
+        "_again",
+        "_once",
+        "lineage",
+        "lock",
+        "memory",
+        "numbers",
+        "packed",
+        "packed_tasks",
+        "recall",
+        "streams",
+    )
 
     def __init__(self, recall: Recall, memory: bool) -> None:
         self.lineage = Lineage()
@@ -33,6 +44,7 @@ class RunGraph:
         """Held for a moment to count a call, or to make the task runner."""
         self._once: set[int] = set()
         self._again: dict[int, int] = {}
+        self.packed_tasks: dict[int, tuple[Any, bytes]] = {}
         self.packed: bytes | None = None
         """The flow run as process runners send it to their children."""
         self.streams: list[Any] = []
@@ -92,6 +104,7 @@ class TaskCall:
         "returned_state",
         "run",
         "session",
+        "streamed",
         "tags",
         "task",
         "task_id",
@@ -118,6 +131,8 @@ class TaskCall:
     name: str
     n: int
     opened: bool
+    streamed: bool
+    """The caller takes the items of a generator as they come, so neither a cache nor a record can answer for it."""
     muted: bool
     """Its end was recorded for it; code of it that may still run has nothing more to say."""
     returned_state: bool
@@ -220,7 +235,7 @@ def prepare(
     call.session = session
     call.flow = flow = flow_var.get()
     call.parent = parent = task_var.get()
-    call.opened = call.returned_state = call.muted = False
+    call.opened = call.returned_state = call.muted = call.streamed = False
     call.n = call.attempt = 0
     call.map_id, call.map_index = (None, -1) if item is None else item
     tags = tags_var.get()

@@ -99,7 +99,7 @@ def flow_steps(flow: Any, parameters: dict[str, Any], wait_for: Any, session: Se
     if parent is not None:
         tracking = prepare(flow, parameters, wait_for, session)
         known = tracking.known
-        if known is not None and known.payload is not None:
+        if known is not None and known.payload is not None and not flow.isgenerator:
             reused = _reuse(tracking, known.payload)
             if reused is not None:
                 return reused

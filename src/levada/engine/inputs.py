@@ -190,9 +190,10 @@ def result_for_input(source: Any, allowed: bool) -> Any:
 
 def not_ready(source: Any, state: State) -> NotReady:
     """Why a call that needed this upstream run cannot be made."""
-    name = getattr(source, "name", None) or str(state.details.task_run_id or state.details.flow_run_id or "unknown")
+    run = state.details.task_run_id or state.details.flow_run_id or state
+    name = getattr(source, "name", None) if isinstance(source, Future) else None
     error = state.result(raise_on_failure=False) if state.is_failed() or state.is_crashed() else None
-    return NotReady(name, error if isinstance(error, BaseException) else None)
+    return NotReady(name or str(run), error if isinstance(error, BaseException) else None)
 
 
 def check_wait_for(wait_for: Any) -> None:

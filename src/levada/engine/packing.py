@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from contextvars import copy_context
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from levada.engine import session as sessions
 from levada.engine.calls import RunGraph, TaskCall
 from levada.engine.context import FlowRunContext, flow_var, tags_var, task_var
 from levada.engine.drivers import adrive, drive
-from levada.engine.inputs import Inputs, NotReady, resolve, result_for_input, upstream_error
+from levada.engine.inputs import Inputs, NotReady, check_wait_for, resolve, result_for_input, upstream_error
 from levada.engine.recall import Recall
 from levada.engine.task_run import task_steps
 
@@ -40,16 +41,17 @@ def pack(call: TaskCall) -> bytes:
     flow = call.flow
     parameters = call.parameters
     failed: str | None = None
-    if call.inputs.rich:
-        try:
+    try:
+        if call.inputs.rich:
             parameters = {name: resolve(value, result_for_input) for name, value in parameters.items()}
-        except NotReady as reason:
-            parameters, failed = {}, str(reason)
+        if call.wait_for is not None:
+            check_wait_for(call.wait_for)
+    except NotReady as reason:
+        parameters, failed = {}, str(reason)
     message = {
-        "task": call.task,
+        "task": _packed_task(call.task, flow, cloudpickle),
         "parameters": parameters,
         "not_ready": failed,
-        "wait_for": None,
         "place": (call.run, call.epoch, call.task_id, call.identity, call.occurrence, call.opaque, call.n, call.name),
         "tags": call.tags,
         "map": (call.map_id, call.map_index),
@@ -59,6 +61,17 @@ def pack(call: TaskCall) -> bytes:
     }
     packed: bytes = cloudpickle.dumps(message)
     call.n += _AFTER_THE_CHILD
+    return packed
+
+
+def _packed_task(task: Any, ctx: FlowRunContext | None, cloudpickle: Any) -> bytes:
+    """The task; made once for each flow run, because a map packs it thousands of times."""
+    kept = {} if ctx is None else ctx.graph.packed_tasks
+    found = kept.get(id(task))
+    if found is None:
+        # The task is kept beside its bytes: as long as it lives, nothing else has its id.
+        found = kept[id(task)] = (task, bytes(cloudpickle.dumps(task)))
+    packed: bytes = found[1]
     return packed
 
 
@@ -116,7 +129,7 @@ def _run(call: TaskCall) -> State:
 
 def _unpacked_call(message: dict[str, Any], session: Session) -> TaskCall:
     call = TaskCall()
-    call.task = message["task"]
+    call.task = _loaded(message["task"])
     call.parameters = message["parameters"]
     call.wait_for = None
     call.session = session
@@ -134,16 +147,22 @@ def _unpacked_call(message: dict[str, Any], session: Session) -> TaskCall:
     return call
 
 
-def _unpacked_flow(blob: bytes, session: Session) -> FlowRunContext:
+@lru_cache(maxsize=32)
+def _loaded(blob: bytes) -> Any:
+    """What a child was sent before need not be read again."""
     import pickle  # lazy: as in `run_packed`
 
-    message = pickle.loads(blob)
+    return pickle.loads(blob)
+
+
+def _unpacked_flow(blob: bytes, session: Session) -> FlowRunContext:
+    message = _loaded(blob)
     ctx = FlowRunContext()
     ctx.flow = message["flow"]
     ctx.session = session
     ctx.run, ctx.epoch, ctx.attempt = message["run"], message["epoch"], message["attempt"]
     ctx.parameters = message["parameters"]
-    ctx.flow_run = message["view"]
+    ctx.flow_run = copy.copy(message["view"])
     ctx.tags = message["tags"]
     ctx.log_prints = message["log_prints"]
     ctx.persist_result = message["persist_result"]

@@ -12,7 +12,7 @@ from levada.engine.calls import TaskCall
 from levada.engine.context import flow_var, tags_var, task_var
 from levada.engine.drivers import adrive, drive
 from levada.engine.outcome import state_of_end
-from levada.engine.task_run import task_steps
+from levada.engine.task_run import settle, task_steps
 from levada.futures import Future
 
 
@@ -66,7 +66,10 @@ class Submission:
         return packed
 
     def ended_elsewhere(self, state: State) -> State:
-        """Tell those who watch that another process carried the call out; it told nobody here."""
+        """Make the outcome known here of a call that another process carried out and recorded."""
+        call = self.call
+        memory = call.flow is not None and call.flow.graph.memory
+        settle(call, state, call.session.results.keep(state.data) if memory and state.is_completed() else None)
         if observers.active:
             observers.finished(self.call.task.name, state)
         return state

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 Steps = Generator[Command, Any, State]
 _COMPLETED = StateType.COMPLETED
 _NOT_KEPT = Payload("none", preview="persist_result=False")
+STREAMED = Payload("none", preview="the items went to the caller as they came")
 
 
 def task_steps(call: TaskCall) -> Steps:
     """Carry one task call out; returns its final state and raises only what must end the caller too."""
     known = call.known
-    if known is not None and known.payload is not None:
+    if known is not None and known.payload is not None and not call.streamed:
         reused = _reuse(call, known.payload)
         if reused is not None:
             return reused
@@ -82,7 +83,7 @@ def _reuse(call: TaskCall, payload: Payload) -> State | None:
         call.open(now, started=False)
         call.record(now, state, payload, {"reason": "reused from the run this one was forked from"})
     session.journal.append(TaskReused(call.task_id, call.run, call.epoch, call.next_n(), now, known.task))
-    _settle(call, state, payload)
+    settle(call, state, payload)
     return state
 
 
@@ -112,7 +113,7 @@ def _not_ready(call: TaskCall, reason: NotReady) -> State:
         call.open(now, started=False)
     state = State(StateType.FAILED, name="NotReady", message=str(reason), data=upstream_error(reason), timestamp_us=now)
     call.record(now, state, call.session.results.keep(state.data), {"reason": str(reason)})
-    _settle(call, state, None)
+    settle(call, state, None)
     engine_log(call, "warning", "%s It was not run.", str(reason))
     return state
 
@@ -202,7 +203,7 @@ def _refused(call: TaskCall, ctx: TaskRunContext, error: Exception) -> State:
     if not call.opened:
         call.open(now, started=False)
     call.record(now, state, call.session.results.keep(error), {"reason": str(error)})
-    _settle(call, state, None)
+    settle(call, state, None)
     engine_log(call, "error", "%s", state.message)
     return state
 
@@ -247,7 +248,7 @@ def _attempts(call: TaskCall, ctx: TaskRunContext) -> Steps:
     ctx.state = state
     ctx.view = None
     call.record(now, state, payload, call_state_details)
-    _settle(call, state, payload)
+    settle(call, state, payload)
     if task.has_end_hooks:
         yield from run_hooks(task.hooks_for(state), task, ctx, state)
     return state
@@ -266,6 +267,8 @@ def _attempt(call: TaskCall, ctx: TaskRunContext) -> Generator[Command, Any, tup
         call.returned_state = value.__class__ is State
         if state.type is not _COMPLETED:
             return state, None
+        if call.streamed:
+            return state, STREAMED
         payload = session.results.keep(state.data) if ctx.persist_result is not False else _NOT_KEPT
     except TimeoutError as error:
         if task.timeout_seconds and getattr(error, "levada_timeout", False):
@@ -350,10 +353,10 @@ def _end(call: TaskCall, ctx: TaskRunContext, state: State) -> None:
     ctx.view = None
     payload = call.session.results.keep(state.data) if state.is_completed() else None
     call.record(now, state, payload, {"reason": state.message})
-    _settle(call, state, payload)
+    settle(call, state, payload)
 
 
-def _settle(call: TaskCall, state: State, payload: Payload | None) -> None:
+def settle(call: TaskCall, state: State, payload: Payload | None) -> None:
     """Make the ended call known to the run: who made the result, and what a later attempt may reuse."""
     state.call_identity = call.identity + call.occurrence.to_bytes(4, "big") if call.identity else None
     state.origin = (call.run, call.task_id)
