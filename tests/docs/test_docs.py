@@ -1,0 +1,144 @@
+"""What the documentation says is true: its code runs, its links lead somewhere, its files exist, nothing is left out."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import levada
+from tests.docs.pages import DOCS, PAGES, ROOT, Command, File, Program, anchors, blocks, links, spans, steps
+
+RUNNABLE = [page for page in PAGES if steps(page)]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment of a reader who starts afresh."""
+    home = folder / "home"
+    home.mkdir()
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LEVADA_", "PYTEST_", "PREFECT_"))}
+    # The examples' interpreter comes first, as in an activated environment.
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+    return {**kept, "PATH": path, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    done = subprocess.run(
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=120
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def printed(line: str, output: str) -> bool:
+    """Whether an expected line, with … for anything, is among the lines that were printed."""
+    wanted = ".*".join(re.escape(part) for part in re.split(r"\s*…\s*", re.sub(r"[ \t]+", " ", line.strip())))
+    return any(re.fullmatch(wanted, re.sub(r"[ \t]+", " ", each.strip())) for each in output.splitlines())
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
+def test_the_code_of_a_page_runs_as_it_stands_there(page, tmp_path) -> None:
+    environment = surroundings(tmp_path)
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    for step in steps(page):
+        where = f"{name_of(page)}:{step.line}"
+        match step:
+            case File(name, content):
+                (folder / name).write_text(content, encoding="utf-8")
+            case Program(source):
+                program = folder / f"{page.stem}.py".replace("-", "_")
+                program.write_text(source, encoding="utf-8")
+                code, output = run([sys.executable, "-W", "error", program.name], folder, environment)
+                assert code == 0, f"{where}\n{output}"
+                program.unlink()
+            case Command(script, fails):
+                code, output = run(["bash", "-euo", "pipefail", "-c", script], folder, environment)
+                assert (code != 0) == fails, f"{where}\n{output}"
+                missing = [line for line in step.prints if not printed(line, output)]
+                assert not missing, f"{where}: not printed: {missing}\n{output}"
+
+
+def test_most_code_that_is_shown_is_run() -> None:
+    """Only what needs another machine, or another's package, is shown without being tried."""
+    idle = [
+        f"{name_of(page)}:{block.line}"
+        for page in PAGES
+        for block in blocks(page)
+        if block.language in {"python", "sh"} and block.shown_only
+    ]
+    assert len(idle) <= 12, idle
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page) -> None:
+    dead = []
+    for link in links(page):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        target, _, anchor = link.partition("#")
+        place = (page.parent / target).resolve() if target else page
+        if not place.exists() or (anchor and place.suffix == ".md" and anchor not in anchors(place)):
+            dead.append(link)
+    assert not dead
+
+
+# A path: has a slash, begins with a room of this tree, and names no placeholder.
+PATH = re.compile(r"^(?:src|tests|docs|examples|benchmarks|tools|requirements|\.ci)/[\w./-]+$")
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=name_of)
+def test_files_that_are_named_exist(page) -> None:
+    missing = [span for span in spans(page) if PATH.match(span) and not (ROOT / span).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_names_of_the_package_that_are_mentioned_exist(page) -> None:
+    """`levada.something.name` in prose is a name that can be imported."""
+    import importlib
+
+    wrong = []
+    for span in spans(page):
+        if not re.fullmatch(r"levada(\.[A-Za-z_]\w*)+", span) or span.endswith((".toml", ".db")):
+            continue
+        parts = span.split(".")
+        found: object = levada
+        for depth in range(1, len(parts)):
+            try:
+                found = getattr(found, parts[depth])
+            except AttributeError:
+                try:
+                    found = importlib.import_module(".".join(parts[: depth + 1]))
+                except ImportError:
+                    wrong.append(span)
+                    break
+    assert not wrong
+
+
+def everything() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+@pytest.mark.parametrize("name", levada.__all__)
+def test_every_name_of_the_package_stands_in_the_documentation(name) -> None:
+    assert re.search(rf"\b{name}\b", everything())
+
+
+@pytest.mark.parametrize("module", sorted(levada._MODULES))
+def test_every_module_that_authors_import_stands_in_the_documentation(module) -> None:
+    assert re.search(rf"\blevada\.{module}\b", everything())
+
+
+@pytest.mark.parametrize("page", [page for page in DOCS.rglob("*.md")], ids=name_of)
+def test_every_page_is_linked_from_the_index(page) -> None:
+    index = DOCS / "index.md"
+    reached = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    assert page == index or page.resolve() in reached or page.parent.resolve() in reached
