@@ -36,6 +36,7 @@ ENTRIES = {
     "sequential-async": "sequence",
     "map": "fan_out",
     "persisted": "sequence",
+    "cached": "sequence",
     "logs": "talkative",
     "subflows": "parent",
     "nested": "nest",

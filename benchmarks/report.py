@@ -14,7 +14,14 @@ from benchmarks.runner import Outcome
 BEGIN = "<!-- measured: written by `python -m benchmarks`, do not edit -->"
 END = "<!-- /measured -->"
 
-FIGURES = {"p50": "one operation, p50", "wall": "time", "seconds": "time", "rss": "peak RSS", "bytes": "per task run"}
+FIGURES = {
+    "p50": "one operation, p50",
+    "wall": "time",
+    "low": "fastest",
+    "seconds": "time",
+    "rss": "peak RSS",
+    "bytes": "per task run",
+}
 HEADINGS = ("system", "n", "median", "lowest … highest", "p50", "CPU", "server CPU", "peak RSS", "to Levada")
 
 
@@ -43,7 +50,7 @@ class Chapter:
                 seconds(found.cpu),
                 seconds(found.server_cpu),
                 f"{found.rss / 1e6:.0f} MB",
-                f"{found.time / levada.time:,.3g}×" if levada and name != "levada" else "",
+                ratio(found.time / levada.time) if levada and name != "levada" else "",
             ]
 
     def remarks(self, titles: dict[str, str]) -> Iterator[str]:
@@ -145,6 +152,11 @@ def seconds(value: float | None) -> str:
         if value >= scale:
             return f"{value / scale:.3g} {unit}"
     return f"{value / 1e-9:.0f} ns"
+
+
+def ratio(value: float) -> str:
+    """How many times as long, with as many digits as mean something."""
+    return f"{value:,.0f}×" if value >= 100 else f"{value:.2g}×"
 
 
 def _all_verdicts(contents: list[Chapter]) -> list[Verdict]:

@@ -28,6 +28,11 @@ def test_a_time_is_shown_in_the_unit_that_reads_best(value, shown):
     assert report.seconds(value) == shown
 
 
+@pytest.mark.parametrize(("value", "shown"), [(7451.2, "7,451×"), (231.4, "231×"), (9.53, "9.5×"), (0.0066, "0.0066×")])
+def test_a_ratio_has_as_many_digits_as_mean_something(value, shown):
+    assert report.ratio(value) == shown
+
+
 def test_the_terminal_shows_ratios_troubles_and_broken_budgets():
     shown = report.terminal(contents(), TITLES)
 
