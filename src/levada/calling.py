@@ -33,6 +33,7 @@ def call_task(
     steps = task_steps(call)
     clock = call.session.clock
     if task.isgenerator:
+        call.streamed = True
         return _aiterated_task(steps, clock) if task.isasync else _iterated_task(steps, clock)
     if task.isasync:
         return _awaited_task(call, steps, return_state)

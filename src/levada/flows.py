@@ -224,7 +224,7 @@ class Flow(Definition, Generic[P, R]):
         elif self.isstaticmethod:
             original = staticmethod(function)
         changed: Flow[P, R] = type(self)(original, **{**kept, **given})
-        if self.ismethod and not (self.isclassmethod or self.isstaticmethod):
+        if hasattr(self.fn, "__self__"):  # bound to an instance or a class, and so is the other
             changed.fn, changed.signature, changed.ismethod = self.fn, self.signature, True
         return changed
 

@@ -351,7 +351,7 @@ class Task(Definition, Generic[P, R]):
         if "cache_key_fn" in given and "cache_policy" not in given:
             kept["cache_policy"] = NotSet
         changed: Task[P, R] = type(self)(self._original(), **{**kept, **given})
-        if self.ismethod and not (self.isclassmethod or self.isstaticmethod):
+        if hasattr(self.fn, "__self__"):  # bound to an instance or a class, and so is the other
             changed.fn, changed.signature, changed.ismethod = self.fn, self.signature, True
         return changed
 
