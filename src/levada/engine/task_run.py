@@ -366,4 +366,6 @@ def settle(call: TaskCall, state: State, payload: Payload | None) -> None:
     if state.type is _COMPLETED:
         flow.graph.lineage.remember(state.data, call.task_id)
     if flow.graph.memory:
-        flow.graph.recall.note(call.identity, call.occurrence, call.task_id, call.n, payload, call.name)
+        # What a failed call left is its exception: no result that another attempt of the flow could take.
+        kept = payload if state.type is _COMPLETED else None
+        flow.graph.recall.note(call.identity, call.occurrence, call.task_id, call.n, kept, call.name)
