@@ -180,7 +180,7 @@ class TaskCall:
                 task.shown(self.parameters),
                 list(self.tags) if self.tags else None,
                 child_run,
-                task.retry_policy.most_retries,
+                task.most_retries,
                 self.map_id,
                 self.map_index,
             )

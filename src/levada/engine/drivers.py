@@ -14,13 +14,16 @@ from levada.engine.commands import Call, Command, Do, Invoke, Iterate, Sleep, Wa
 from levada.engine.context import flow_var, task_var
 from levada.engine.guard import Guard, current_guard
 from levada.engine.outcome import GeneratorClosed
-from levada.engine.signals import ending_of
+from levada.engine.signals import ending_of, insisted, insisted_here
 
 if TYPE_CHECKING:
     from levada.engine.timeouts import Budget
 
 Run = Generator[Command, Any, Any]
 """A run: yields commands, is sent replies, returns its outcome."""
+
+
+_NOTHING: dict[str, Any] = {}
 
 
 def drive(run: Run, clock: Any) -> Any:
@@ -48,6 +51,20 @@ def drive(run: Run, clock: Any) -> Any:
         return stop.value
 
 
+def drive_flow(run: Run, clock: Any) -> Any:
+    """`drive` for the run of a flow: what ends it from outside meets the author's code, never the engine's own."""
+    if current_guard() is not None:
+        return drive(run, clock)
+    guard, late = Guard(), None
+    try:
+        outcome = _drive_guarded(run, clock, guard)
+    finally:
+        late = guard.dismiss()
+    if isinstance(late, BaseException) and outcome.error is None:
+        outcome.error = late  # a signal that came when the run's last state was being recorded is the caller's
+    return outcome
+
+
 def _drive_guarded(run: Run, clock: Any, guard: Guard) -> Any:
     """`drive` on a thread that others may interrupt: while a command is carried out, never between two."""
     before, guard.open = guard.open, False
@@ -55,7 +72,10 @@ def _drive_guarded(run: Run, clock: Any, guard: Guard) -> Any:
         command = run.send(None)
         while True:
             try:
-                reply = guard.call(_perform, (command, clock), {})
+                if command.__class__ is Call and command.timeout is None:
+                    reply = guard.call(command.function, command.args, command.kwargs)
+                else:
+                    reply = guard.call(_perform, (command, clock), _NOTHING)
             except Exception as error:  # noqa: BLE001 - every error belongs to the run, which decides
                 command = run.throw(error)
             except BaseException as error:  # noqa: BLE001 - as above
@@ -135,6 +155,8 @@ async def _adrive(run: Run, clock: Any) -> Any:
         command = run.send(None)
         while True:
             try:
+                if insisted:
+                    insisted_here()
                 reply = (
                     await command.function(*command.args, **command.kwargs)
                     if command.__class__ is Call and command.timeout is None

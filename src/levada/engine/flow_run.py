@@ -106,12 +106,25 @@ def flow_steps(flow: Any, parameters: dict[str, Any], wait_for: Any, session: Se
         if known is not None and known.child_run is not None:
             start = parent.graph.recall.start_child(known.child_run)
     ctx = _context(flow, parameters, session, start, parent, tracking)
-    _open(ctx, start, tracking)
-    failed = yield from _make_ready(ctx, wait_for)
-    if failed is not None:
-        return (yield from _finish(ctx, FlowOutcome(failed), tracking))
-    outcome = yield from _attempts(ctx)
-    return (yield from _finish(ctx, outcome, tracking))
+    signals.enter(ctx)
+    try:
+        _open(ctx, start, tracking)
+        outcome = yield from _until_end(ctx, wait_for)
+        outcome = yield from _record_end(ctx, outcome, tracking)
+    finally:
+        signals.leave(ctx)
+    return (yield from _tell(ctx, outcome))
+
+
+def _until_end(ctx: FlowRunContext, wait_for: Any) -> Steps:
+    """Everything between the first record of a run and the last."""
+    try:
+        failed = yield from _make_ready(ctx, wait_for)
+        return FlowOutcome(failed) if failed is not None else (yield from _attempts(ctx))
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever ended the run where no author's code was, it has ended
+        return FlowOutcome(state_of_end(error), None, error)
 
 
 def _reuse(tracking: TaskCall, payload: Payload) -> FlowOutcome | None:
@@ -157,7 +170,7 @@ def _context(
     ctx.parameters = parameters
     ctx.parent = parent
     ctx.parent_task = None if tracking is None else tracking.parent
-    again = flow.retry_policy.most_retries > 0 and session.settings.flows.retry_reuses_results
+    again = flow.most_retries > 0 and session.settings.flows.retry_reuses_results
     ctx.graph = RunGraph(start.recall or Recall(), memory=again)
     ctx.sequence = count()
     ctx.task_runner = None
@@ -230,7 +243,7 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
             host=HOST,
             pid=os.getpid(),
             levada=session.version,
-            retries=flow.retry_policy.most_retries,
+            retries=flow.most_retries,
             timeout=flow.timeout_seconds,
         )
     )
@@ -342,7 +355,6 @@ def _attempt(ctx: FlowRunContext) -> Steps:
     tokens: Any = None
     if not flow.isgenerator:
         tokens = (flow_var.set(ctx), task_var.set(None), tags_var.set(ctx.tags))
-    signals.enter(ctx)
     try:
         outcome = yield from _call(ctx)
         if outcome.error is None and ctx.session.settings.flows.leftovers == "wait":
@@ -350,7 +362,6 @@ def _attempt(ctx: FlowRunContext) -> Steps:
                 yield Do(stream.wait)
         return (yield from _closed(ctx, outcome))
     finally:
-        signals.leave(ctx)
         if tokens is not None:
             tags_var.reset(tokens[2])
             task_var.reset(tokens[1])
@@ -456,15 +467,23 @@ def _retry(ctx: FlowRunContext, state: State, failures: int) -> Generator[Comman
     return True
 
 
-def _finish(ctx: FlowRunContext, outcome: FlowOutcome, tracking: TaskCall | None) -> Steps:
-    """Record how the run ended, and let its hooks know."""
-    state, session = outcome.state, ctx.session
-    if state.is_completed() and ctx.persist_result is False:
-        payload: Payload | None = Payload("none", preview="persist_result=False")
-    else:
-        payload = session.results.keep(state.data) if state.has_data() else None
-        if state.is_completed() and ctx.persist_result:
-            payload = yield Do(_persist, ctx, state)
+def _record_end(ctx: FlowRunContext, outcome: FlowOutcome, tracking: TaskCall | None) -> Steps:
+    """Record how the run ended."""
+    payload: Payload | None = None
+    try:
+        if outcome.state.is_completed() and ctx.persist_result:
+            payload = yield Do(_persist, ctx, outcome.state)
+    except Exception as error:  # noqa: BLE001 - a result that was asked for and cannot be kept fails the run
+        outcome = FlowOutcome(state_of_error(error, "Flow"))
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised on by the caller
+        outcome = FlowOutcome(state_of_end(error), None, error)
+    state = outcome.state
+    if payload is None and state.is_completed() and ctx.persist_result is False:
+        payload = Payload("none", preview="persist_result=False")
+    elif payload is None and state.has_data():
+        payload = ctx.session.results.keep(state.data)
     reason = state.details.reason if state.has_details else None
     if isinstance(outcome.error, (RunCancelled, InterruptedRun)):
         record_state(ctx, State(StateType.CANCELLING, message=state.message))
@@ -482,6 +501,12 @@ def _finish(ctx: FlowRunContext, outcome: FlowOutcome, tracking: TaskCall | None
         if graph.memory:
             kept = payload if state.is_completed() else None
             graph.recall.note(tracking.identity, tracking.occurrence, tracking.task_id, tracking.n, kept, tracking.name)
+    return outcome
+
+
+def _tell(ctx: FlowRunContext, outcome: FlowOutcome) -> Steps:
+    """Let the log, the hooks and the caller know how the run ended."""
+    state = outcome.state
     level = "info" if state.is_completed() else "error"
     error = state.data if state.is_failed() and isinstance(state.data, Exception) and ctx.parent is None else None
     shown = error if error is not None and state.name != "NotReady" else None

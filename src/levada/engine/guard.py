@@ -94,7 +94,7 @@ class Guard:
         self.thread = threading.current_thread()
         self._ident = threading.get_ident()
         self._lock = threading.Lock()
-        self._wish: type[BaseException] | None = None
+        self._wish: type[BaseException] | BaseException | None = None
         self.open = False
         _this_thread.guard = self
         _guards[self._ident] = self
@@ -105,6 +105,23 @@ class Guard:
         with self._lock:
             if self.open and self._wish is not None:
                 interrupt_thread(self._ident, error)
+
+    def admits(self, error: BaseException) -> bool:
+        """Whether a signal handler of this thread may raise an error right now; if not, it is raised when it may be.
+
+        A handler runs on the thread itself, wherever that stands, so nothing here may wait for a lock.
+        """
+        if self.open:
+            return True
+        self._wish = error
+        return False
+
+    def dismiss(self) -> type[BaseException] | BaseException | None:
+        """Nobody may interrupt this thread any more; gives what was requested and never raised."""
+        wish = self._wish
+        self.reset()
+        dismiss_guard()
+        return wish
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an author's function with the guard open; a request that comes while it runs is raised from here."""
@@ -146,5 +163,6 @@ class Guard:
         """After this no interrupt is under way; a request that `error` does not answer stays for the next call."""
         with self._lock:
             clear_interrupt(self._ident)
-            if self._wish is not None and isinstance(error, self._wish):
+            wish = self._wish
+            if wish is error or (isinstance(wish, type) and isinstance(error, wish)):
                 self._wish = None

@@ -4,6 +4,10 @@ SIGTERM and SIGHUP crash a run, Ctrl-C and a request to cancel cancel it. In eac
 run's own code: raised in the main thread by the signal handler, injected into other threads, delivered as a
 cancellation of the asyncio task on an event loop. The run then ends as after any exception. A process that was told to
 terminate still dies by that signal once its runs have ended.
+
+The engine itself is never disturbed, or the final state would be lost: a `Guard` holds the exception back until the
+author's code runs. Code that keeps an event loop from turning, so that no cancellation arrives, meets the exception
+itself after a moment.
 """
 
 from __future__ import annotations
@@ -12,21 +16,27 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from levada.core.errors import InterruptedRun, RunCancelled, TerminationSignal
 from levada.engine.context import FlowRunContext
-from levada.engine.guard import interrupt
+from levada.engine.guard import current_guard, interrupt
 
 _HANDLED = [number for name in ("SIGTERM", "SIGINT", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+
+PATIENCE = 0.5
+"""Seconds that an event loop has to deliver a cancellation before the code that holds it up is interrupted."""
+AGAIN = 0.05
+"""Seconds between two attempts to do that."""
 
 _live: list[FlowRunContext] = []
 """Contexts of all flow runs that are executing in this process, outermost first."""
 
 _lock = threading.Lock()
 _before: dict[int, Any] = {}
-_pending: BaseException | None = None
-"""What the main thread is to raise when the signal that wakes it arrives."""
+_pending: Callable[[Any], None] | None = None
+"""What the main thread is to do, with the frame it stands in, when the signal that wakes it arrives."""
 
 
 def enter(ctx: FlowRunContext) -> None:
@@ -98,20 +108,89 @@ def innermost(ctx: FlowRunContext) -> FlowRunContext:
 
 def _bring(ctx: FlowRunContext, error: BaseException) -> None:
     """Make the code of a run raise this error."""
-    global _pending  # noqa: PLW0603 - a signal handler can be given nothing else
     if ctx.loop is not None:
-        loop, task = ctx.loop
         ctx.state.details.reason = str(error)
-        _endings[id(task)] = error
-        loop.call_soon_threadsafe(task.cancel)
+        _cancel_on_loop(ctx, error)
         return
-    main = threading.main_thread()
-    if ctx.thread == main.ident and hasattr(signal, "pthread_kill"):
-        _pending = error
-        signal.pthread_kill(ctx.thread, signal.SIGTERM)
+    if _in_main_thread(ctx, lambda _: _raise_in_main(error)):
         return
     _endings[ctx.thread] = error
     interrupt(ctx.thread, RunCancelled)
+
+
+def _in_main_thread(ctx: FlowRunContext, action: Callable[[Any], None]) -> bool:
+    """Have the main thread do something now, whatever blocks it; False when the run is not there."""
+    global _pending  # noqa: PLW0603 - a signal handler can be given nothing else
+    main = threading.main_thread()
+    if ctx.thread != main.ident or not hasattr(signal, "pthread_kill"):
+        return False
+    _pending = action
+    signal.pthread_kill(ctx.thread, signal.SIGTERM)
+    return True
+
+
+def _raise_in_main(error: BaseException) -> None:
+    guard = current_guard()
+    if guard is None or guard.admits(error):
+        raise error
+
+
+def _cancel_on_loop(ctx: FlowRunContext, error: BaseException) -> None:
+    """Cancel the asyncio task of a run, and insist when its loop does not turn or its code does not listen."""
+    loop, task = ctx.loop
+    _endings[id(task)] = error
+
+    def ask() -> None:
+        if _endings.get(id(task)) is error:  # not delivered in another way meanwhile
+            task.cancel()
+
+    def collide(frame: Any) -> None:
+        if _endings.get(id(task)) is not error:
+            return
+        if sys.modules["asyncio"].current_task(loop) is None:
+            ask()  # the loop turns, somebody swallowed the cancellation
+        elif _engine_at_work(frame):
+            insisted[threading.get_ident()] = (task, error)
+        else:
+            del _endings[id(task)]
+            raise error
+
+    def insist() -> None:
+        over = threading.Event()
+        pause = PATIENCE
+        while not over.wait(pause) and ctx in _live and _endings.get(id(task)) is error:
+            pause = AGAIN
+            if not _in_main_thread(ctx, collide):
+                interrupt(ctx.thread, RunCancelled)
+                return
+
+    loop.call_soon_threadsafe(ask)
+    threading.Thread(target=insist, name="levada-insist", daemon=True).start()
+
+
+insisted: dict[int, tuple[Any, BaseException]] = {}
+"""By thread: an asyncio task, and its ending that met the engine at work; raised before the driver's next command."""
+
+
+def insisted_here() -> None:
+    """Raise the ending that waits for the driver of this thread's current asyncio task, if one does."""
+    task, error = insisted.get(threading.get_ident(), (None, None))
+    if error is not None and task is sys.modules["asyncio"].current_task():
+        del insisted[threading.get_ident()]
+        if _endings.pop(id(task), None) is error:
+            raise error
+
+
+def _engine_at_work(frame: Any) -> bool:
+    """Whether the innermost code of a stack, the standard library aside, is ours and not the author's."""
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name.startswith("levada."):
+            return True
+        if name.partition(".")[0] not in sys.stdlib_module_names or name == "__main__":
+            return False
+        frame = frame.f_back
+    return False
 
 
 _endings: dict[int, BaseException] = {}
@@ -149,23 +228,21 @@ def _restore() -> None:
     _before.clear()
 
 
-def _on_signal(number: int, _frame: Any) -> None:
+def _on_signal(number: int, frame: Any) -> None:
     global _pending
-    error, _pending = _pending, None
-    if error is None:
-        if number == signal.SIGINT:
-            error = InterruptedRun("The run was interrupted (Ctrl-C).")
-        else:
-            error = TerminationSignal(number)
+    action, _pending = _pending, None
+    if action is not None:
+        action(frame)
+        return
+    error = (
+        InterruptedRun("The run was interrupted (Ctrl-C).") if number == signal.SIGINT else TerminationSignal(number)
+    )
     main = threading.main_thread().ident
     here = [ctx for ctx in list(_live) if ctx.thread == main]
-    on_loop = next((ctx for ctx in reversed(here) if ctx.loop is not None), None)
-    if on_loop is not None and here[-1] is on_loop:
-        loop, task = on_loop.loop
-        _endings[id(task)] = error
-        loop.call_soon_threadsafe(task.cancel)
-        return
-    raise error
+    if here and here[-1].loop is not None:
+        _cancel_on_loop(here[-1], error)
+    else:
+        _raise_in_main(error)
 
 
 def die_by(error: BaseException) -> None:
@@ -176,3 +253,13 @@ def die_by(error: BaseException) -> None:
     sys.stderr.flush()
     signal.signal(error.signal, signal.SIG_DFL)
     os.kill(os.getpid(), error.signal)
+
+
+def onwards(error: BaseException) -> BaseException:
+    """What goes on through the caller of a run: Ctrl-C leaves the outermost run as Python itself raises it.
+
+    Python exits as interrupted only for a plain `KeyboardInterrupt`.
+    """
+    if isinstance(error, InterruptedRun) and not _live:
+        return KeyboardInterrupt(str(error)).with_traceback(error.__traceback__)
+    return error

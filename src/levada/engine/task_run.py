@@ -312,7 +312,7 @@ def _retry(call: TaskCall, ctx: TaskRunContext, state: State, failures: int) -> 
             engine_log(call, "error", "retry_condition_fn raised %r; the task is not retried.", problem)
     state.details.reason = reason
     if not retry:
-        why = f"; {reason}" if task.retry_policy.most_retries else ""
+        why = f"; {reason}" if task.most_retries else ""
         engine_log(call, "error", "%s", f"{state.message or state.name}{why}", error=error)
         return False
     engine_log(call, "warning", "%s", f"{state.message}; {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from levada.core.states import FINAL_TYPES as TERMINAL_STATES
 from levada.core.states import State as State
 from levada.core.states import StateDetails as StateDetails
 from levada.core.states import StateType as StateType
@@ -14,6 +15,7 @@ from levada.wire.objects import TaskRun as TaskRun
 from levada.wire.objects import VariableView as Variable
 
 __all__ = [
+    "TERMINAL_STATES",
     "Artifact",
     "Flow",
     "FlowRun",
