@@ -102,6 +102,7 @@ class Flow(Definition, Generic[P, R]):
             delay = defaults.default_retry_delay_seconds if delay is None else delay
         self.retry_policy = RetryPolicy.build(retries, delay, jitter, rules)
         self.retries: int = self.retry_policy.limit
+        self.most_retries = self.retry_policy.most_retries
         self.retry_delay_seconds = delay
 
     # What the engine asks.

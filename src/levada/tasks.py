@@ -101,6 +101,7 @@ class Task(Definition, Generic[P, R]):
             delay = defaults.default_retry_delay_seconds if delay is None else delay
         self.retry_policy = RetryPolicy.build(retries, delay, jitter, rules)
         self.retries: int = self.retry_policy.limit
+        self.most_retries = self.retry_policy.most_retries
         self.retry_delay_seconds = list(self.retry_policy.delays) if callable(delay) else delay
         self.retry_jitter_factor = jitter
         if condition is not None and not callable(condition):
