@@ -249,12 +249,13 @@ class State:
         return read_result(self, raise_on_failure)
 
     def fresh_copy(self, **changes: Any) -> State:
-        """The same state, entered anew: no id, and the timestamp 0 until a run enters it."""
+        """The same state, entered anew: with an id of its own, and this one's time until a run enters it."""
         fields: dict[str, Any] = {
             "type": self.type,
             "name": self.name,
             "message": self.message,
             "data": self._data,
+            "timestamp_us": self.timestamp_us,
             "details": self._details,
         }
         return State(**{**fields, **changes})
@@ -263,16 +264,6 @@ class State:
         """`fresh_copy`, in the words of pydantic."""
         del deep
         return self.fresh_copy(**(update or {}))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, State):
-            return NotImplemented
-        return (self.type, self.name, self.message) == (other.type, other.name, other.message) and (
-            self.data is other.data or bool(self.data == other.data)
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.type, self.name, self.message))
 
     def __str__(self) -> str:
         parts = [] if not self.message else [repr(self.message)]
@@ -332,7 +323,7 @@ def exception_of(state: State) -> BaseException:
     """
     wrapper = _WRAPPERS.get(state.type)
     if wrapper is None:
-        raise ValueError(f"Expected a failed, crashed or cancelled state, got {state!r}")
+        raise ValueError(f"Expected failed or crashed state got {state!r}.")
     data = state.data
     if isinstance(data, ResultHandle):
         data = data.get()
