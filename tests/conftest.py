@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,3 +38,14 @@ def levada_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     left = sessions.replace(None)
     if left is not None:
         left.journal.close()
+
+
+@pytest.fixture(autouse=True)
+def _few_files_stay_open() -> Iterator[None]:
+    """A leak of files ends in a test that has nothing to do with it; here it ends in the one that leaks."""
+    before = len(os.listdir("/dev/fd"))
+    yield
+    if len(os.listdir("/dev/fd")) > before + 100:
+        gc.collect()  # what only waits for the collector is no leak
+        still = sorted(os.listdir("/dev/fd"), key=int)
+        assert len(still) <= before + 100, f"the test leaves {len(still) - before} files open"
