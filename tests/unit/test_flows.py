@@ -125,9 +125,10 @@ def test_a_call_gives_the_result_and_records_the_run(test_home: Harness):
     assert run.state_type is StateType.COMPLETED
     assert run.parameters == {"number": "4"}
     assert run.run_count == 1
-    assert [state.name for state in run.states] == ["Running", "Completed"] or [s.name for s in run.states][
-        -2:
-    ] == ["Running", "Completed"]
+    assert [state.name for state in run.states] == ["Running", "Completed"] or [s.name for s in run.states][-2:] == [
+        "Running",
+        "Completed",
+    ]
 
 
 async def test_an_async_flow_gives_a_coroutine(test_home: Harness):

@@ -117,7 +117,7 @@ def test_delays_and_conditions_are_checked_at_decoration():
         task(retries=60, retry_delay_seconds=[1] * 51)(lambda: None)
     with pytest.raises(ValueError, match="retry_jitter_factor"):
         task(retry_jitter_factor=-1)(lambda: None)
-    with pytest.raises(TypeError, match="Expected `retry_condition_fn` to be callable, got int instead."):
+    with pytest.raises(TypeError, match="Expected `retry_condition_fn` to be callable, got int instead"):
         task(retry_condition_fn=5)(lambda: None)
     assert task(retries=4, retry_delay_seconds=exponential_backoff(10))(lambda: None).retry_delay_seconds == [
         10, 20, 40, 80,
@@ -127,7 +127,7 @@ def test_delays_and_conditions_are_checked_at_decoration():
 def test_a_task_called_in_a_flow_gives_its_value(test_home: Harness):
     @flow
     def run():
-        return add(1), add(1, 2), add(x=1, y=3), add(*[4], **{"y": 5})
+        return add(1), add(1, 2), add(x=1, y=3), add(*[4], y=5)
 
     assert run() == (11, 3, 4, 9)
     runs = test_home.task_runs()

@@ -452,12 +452,15 @@ def _retry(ctx: FlowRunContext, state: State, failures: int) -> Generator[Comman
     state.details.reason = decision.reason
     if not decision.retry:
         return False
-    retry = True
     if ctx.flow.retry_condition_fn is not None:
-        retry = bool((yield Invoke(ctx.flow.retry_condition_fn, ctx.flow, ctx.flow_run, state)))
-    if not retry:
-        state.details.reason = "not retried, because retry_condition_fn said so"
-        return False
+        try:
+            if not (yield Invoke(ctx.flow.retry_condition_fn, ctx.flow, ctx.flow_run, state)):
+                state.details.reason = "not retried, because retry_condition_fn said so"
+                return False
+        except Exception as problem:  # noqa: BLE001 - the author's condition; a broken one must not retry in silence
+            state.details.reason = f"not retried, because retry_condition_fn raised {problem!r}"
+            engine_log(ctx, "error", "retry_condition_fn raised %r; the flow is not retried.", problem)
+            return False
     engine_log(ctx, "warning", "%s", f"{state.message}; {decision.reason}")
     if decision.delay > 0:
         due = (datetime_of(now) + timedelta(seconds=decision.delay)).isoformat()
