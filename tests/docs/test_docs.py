@@ -54,7 +54,7 @@ def test_the_code_of_a_page_runs_as_it_stands_there(page, tmp_path) -> None:
             case File(name, content):
                 (folder / name).write_text(content, encoding="utf-8")
             case Program(source):
-                program = folder / f"{page.stem}.py".replace("-", "_")
+                program = folder / "page.py"
                 program.write_text(source, encoding="utf-8")
                 code, output = run([sys.executable, "-W", "error", program.name], folder, environment)
                 assert code == 0, f"{where}\n{output}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -133,6 +134,7 @@ def _shown_elsewhere() -> bool:
 
 _handler: RunHandler | None = None
 _printing = 0
+_print_lock = threading.Lock()
 _print = builtins.print
 
 
@@ -157,17 +159,19 @@ def set_up(session: Session) -> None:
 def capture_prints() -> Callable[[], None]:
     """From now on `print` inside runs with `log_prints` becomes a log line; gives what ends that."""
     global _printing  # noqa: PLW0603 - builtins.print is global to the process
-    if _printing == 0:
-        builtins.print = _logged_print
-    _printing += 1
+    with _print_lock:
+        if _printing == 0:
+            builtins.print = _logged_print
+        _printing += 1
     return _release_prints
 
 
 def _release_prints() -> None:
     global _printing  # noqa: PLW0603
-    _printing -= 1
-    if _printing == 0:
-        builtins.print = _print
+    with _print_lock:
+        _printing -= 1
+        if _printing == 0:
+            builtins.print = _print
 
 
 def _logged_print(

@@ -141,7 +141,7 @@ def _unpacked_call(message: dict[str, Any], session: Session) -> TaskCall:
     call.inputs = Inputs()
     call.tags = message["tags"]
     call.opened = True
-    call.returned_state = call.muted = False
+    call.returned_state = call.muted = call.streamed = False
     call.attempt = 0
     call.map_id, call.map_index = message["map"]
     return call

@@ -52,9 +52,17 @@ def task_steps(call: TaskCall) -> Steps:
         call.lease = (yield from _slots(call)) if call.tags else None
     except Exception as error:  # noqa: BLE001 - a limit that can never be met, or a database that cannot be asked
         return _refused(call, ctx, error)
+    printed = None
+    if ctx.log_prints:
+        # Not left to the flow run: it may not log prints itself, or run in another process.
+        from levada.engine.logs import capture_prints  # lazy: see `remarks`
+
+        printed = capture_prints()
     try:
         state = yield from _attempts(call, ctx)
     finally:
+        if printed is not None:
+            printed()
         if call.lease is not None:
             call.session.limits().release(call.lease)
     if observers.active:
