@@ -16,7 +16,7 @@ from levada.engine import session as sessions
 from levada.engine import signals
 from levada.engine.calls import TaskCall, prepare
 from levada.engine.context import FlowRunContext, flow_var
-from levada.engine.drivers import adrive, aiterate, drive, iterate
+from levada.engine.drivers import adrive, aiterate, drive, drive_flow, iterate
 from levada.engine.flow_run import FlowOutcome, Start, flow_steps
 from levada.engine.task_run import task_steps
 
@@ -129,14 +129,14 @@ def run_flow(
         return _aiterated_flow(steps, clock) if flow.isasync else _iterated_flow(steps, clock)
     if flow.isasync:
         return _awaited_flow(steps, clock, return_state)
-    return _ended(drive(steps, clock), return_state)
+    return _ended(drive_flow(steps, clock), return_state)
 
 
 def _ended(outcome: FlowOutcome, return_state: bool) -> Any:
     """What a call of a flow gives, or raises, when its run has ended."""
     if outcome.error is not None:
         signals.die_by(outcome.error)
-        raise outcome.error
+        raise signals.onwards(outcome.error)
     state = outcome.state
     if return_state:
         return state

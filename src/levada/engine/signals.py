@@ -136,29 +136,28 @@ def _raise_in_main(error: BaseException) -> None:
 
 
 def _cancel_on_loop(ctx: FlowRunContext, error: BaseException) -> None:
-    """Cancel the asyncio task of a run, and insist when its loop does not turn or its code does not listen."""
+    """Cancel the asyncio task of a run, and insist when its loop does not turn."""
     loop, task = ctx.loop
     _endings[id(task)] = error
+    asked = threading.Event()
 
     def ask() -> None:
         if _endings.get(id(task)) is error:  # not delivered in another way meanwhile
+            asked.set()
             task.cancel()
 
     def collide(frame: Any) -> None:
-        if _endings.get(id(task)) is not error:
+        if asked.is_set() or _endings.get(id(task)) is not error or sys.modules["asyncio"].current_task(loop) is None:
             return
-        if sys.modules["asyncio"].current_task(loop) is None:
-            ask()  # the loop turns, somebody swallowed the cancellation
-        elif _engine_at_work(frame):
+        if _engine_at_work(frame):
             insisted[threading.get_ident()] = (task, error)
         else:
             del _endings[id(task)]
             raise error
 
     def insist() -> None:
-        over = threading.Event()
         pause = PATIENCE
-        while not over.wait(pause) and ctx in _live and _endings.get(id(task)) is error:
+        while not asked.wait(pause) and ctx in _live and _endings.get(id(task)) is error:
             pause = AGAIN
             if not _in_main_thread(ctx, collide):
                 interrupt(ctx.thread, RunCancelled)
