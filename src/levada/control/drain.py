@@ -125,6 +125,9 @@ def _take_in(directory: WriterDirectory, store: Store, report: DrainReport) -> b
     with store.read() as transaction:
         cursor = transaction.writers.find(writer) or WriterRow(0, 0, 0, 0)
     report.journals += 1
+    # A process that records as fast as this reads must not keep whoever looks waiting: what it writes from now on is
+    # for the next drain. Of a dead one everything is read, however much there is.
+    enough = directory.end() if directory.is_live() else None
     while True:
         # Reading and decoding happen outside the transaction, so that they keep nobody waiting.
         reading = directory.read(cursor.segment, cursor.offset, RECORDS_AT_ONCE, cursor.sequence)
@@ -157,6 +160,8 @@ def _take_in(directory: WriterDirectory, store: Store, report: DrainReport) -> b
             cursor = following
         if reading.done:
             return not reading.live
+        if enough is not None and (reading.segment, reading.offset) >= enough:
+            return False
 
 
 def _problem(writer: bytes, problem: Problem) -> JournalProblem:

@@ -79,8 +79,10 @@ def cancel(run: bytes, reason: str) -> bool:
         return False
     ctx.cancel_requested = True
     error = RunCancelled(reason, run=run)
-    if ctx.task_runner is not None:
-        ctx.task_runner.cancel_all()
+    for below in [other for other in list(_live) if _is_inside(other, ctx)]:
+        # A thread that waits for the tasks of a subflow cannot be interrupted: it wakes up when they have ended.
+        if below.task_runner is not None:
+            below.task_runner.cancel_all()
     _bring(innermost(ctx), error)
     return True
 
@@ -98,12 +100,17 @@ def innermost(ctx: FlowRunContext) -> FlowRunContext:
     """The run whose code is on top in the thread in which this run executes."""
     found = ctx
     for other in _live:
-        above: FlowRunContext | None = other
-        while above is not None and above is not ctx:
-            above = above.parent
-        if above is ctx and other.thread == ctx.thread:
+        if _is_inside(other, ctx) and other.thread == ctx.thread:
             found = other
     return found
+
+
+def _is_inside(ctx: FlowRunContext, outer: FlowRunContext) -> bool:
+    """Whether a run is another one, or was called in it at any depth."""
+    above: FlowRunContext | None = ctx
+    while above is not None and above is not outer:
+        above = above.parent
+    return above is outer
 
 
 def _bring(ctx: FlowRunContext, error: BaseException) -> None:

@@ -100,6 +100,12 @@ class WriterDirectory:
             found.update((number, path / name) for name in names if (number := segment_number(name)) is not None)
         return dict(sorted(found.items()))
 
+    def end(self) -> tuple[int, int]:
+        """Where its records end at this moment: number of the last segment, and bytes in it."""
+        segments = self.segments()
+        last = max(segments, default=0)
+        return (last, _size_of(segments[last])) if segments else (0, 0)
+
     def size(self) -> int:
         """Bytes of all its segments."""
         return sum(_size_of(path) for path in self.segments().values())

@@ -97,6 +97,27 @@ def test_a_drain_goes_on_where_the_last_one_stopped(control: ControlPlane) -> No
     process.die()
 
 
+def test_a_process_that_records_without_end_keeps_nobody_waiting(
+    control: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain used to follow a busy process for as long as that recorded as fast as it read: `flow-run ls` hung."""
+    monkeypatch.setattr("levada.control.drain.RECORDS_AT_ONCE", 2)
+    process = Process(control.home).start()
+    for _ in range(10):
+        process.task()
+    at_first = process.journal.sequence
+
+    def record_more() -> None:
+        assert process.journal.sequence < 200, "the drain does not end"
+        process.task()
+
+    faults.arm("control.drain.after_commit", record_more)
+    assert at_first <= control.drain().records < at_first + 6
+    faults.disarm()
+    assert control.drain().records > 0
+    process.die()
+
+
 def test_a_home_without_journals_has_nothing_to_drain(control: ControlPlane) -> None:
     assert control.drain().journals == 0
 
