@@ -1,4 +1,4 @@
-"""What the documentation says is true: its code runs, its links lead somewhere, its files exist, nothing is left out."""
+"""What the documentation says is true: its code runs, its links lead somewhere, its files exist."""
 
 from __future__ import annotations
 
@@ -137,8 +137,15 @@ def test_every_module_that_authors_import_stands_in_the_documentation(module) ->
     assert re.search(rf"\blevada\.{module}\b", everything())
 
 
-@pytest.mark.parametrize("page", [page for page in DOCS.rglob("*.md")], ids=name_of)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=name_of)
 def test_every_page_is_linked_from_the_index(page) -> None:
     index = DOCS / "index.md"
     reached = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
     assert page == index or page.resolve() in reached or page.parent.resolve() in reached
+
+
+def test_tests_that_are_named_exist() -> None:
+    """`test_…` in prose is the name of a test: a claim that somebody can look up."""
+    known = {name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    named = {span for page in PAGES for span in spans(page) if re.fullmatch(r"test_\w+", span)}
+    assert not named - known
