@@ -124,7 +124,7 @@ def resolve(value: Any, of_future: Callable[[Any, bool], Any]) -> Any:
     return _resolve(value, of_future, False, {})
 
 
-def _resolve(value: Any, of_future: Callable[[Any, bool], Any], allowed: bool, seen: dict[int, Any]) -> Any:
+def _resolve(value: Any, of_future: Callable[[Any, bool], Any], allowed: bool, seen: dict[Any, Any]) -> Any:
     if value.__class__ in PLAIN:
         return value
     if isinstance(value, (Future, State)):
@@ -136,13 +136,16 @@ def _resolve(value: Any, of_future: Callable[[Any, bool], Any], allowed: bool, s
         if isinstance(value, opaque):
             return of_future(inner, allowed) if isinstance(inner, (Future, State)) else inner
         return _resolve(inner, of_future, allowed or isinstance(value, allow_failure), seen)
-    if id(value) in seen or not (children := _children(value)):
+    key = (id(value), allowed)
+    if key in seen:
+        return seen[key]
+    if not (children := _children(value)):
         return value
-    seen[id(value)] = value
+    seen[key] = value  # what holds itself
     replaced = [_resolve(child, of_future, allowed, seen) for child in children]
-    if all(new is old for new, old in zip(replaced, children, strict=True)):
-        return value
-    return _rebuild(value, replaced)
+    if any(new is not old for new, old in zip(replaced, children, strict=True)):
+        seen[key] = _rebuild(value, replaced)
+    return seen[key]
 
 
 def _rebuild(value: Any, parts: list[Any]) -> Any:
