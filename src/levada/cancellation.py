@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
 from msgspec import Struct
@@ -42,16 +43,36 @@ def request_cancel(run: UUID | bytes | str) -> CancelRequest:
     """
     home = get_current_settings().home.expanduser()
     with ControlPlane(home) as plane:
-        plane.drain()
-        subject, owner = _find(plane, run)
-    title = f"{'Flow' if subject is owner else 'Task'} run {subject.name!r}"
-    if subject.state_type in FINAL_TYPES:
-        raise ConfigurationError(f"{title} has ended already: it is {subject.state_name}.")
+        sent = None
+        if isinstance(run, UUID):
+            # A run that records so much that taking it in takes long can be stopped all the same.
+            try:
+                sent = _send(home, *_find(plane, run))
+            except ObjectNotFound:
+                pass  # it may be in a journal
+        if sent is None:
+            plane.drain()
+            subject, owner = _find(plane, run)
+            sent = _send(home, subject, owner)
+            if sent is None:
+                title = f"{'Flow' if subject is owner else 'Task'} run {subject.name!r}"
+                if subject.state_type in FINAL_TYPES:
+                    raise ConfigurationError(f"{title} has ended already: it is {subject.state_name}.")
+                raise ConfigurationError(
+                    f"{title} is {subject.state_name}, and no process on this machine executes it."
+                )
+    return sent
+
+
+def _send(home: Path, subject: FlowRun | TaskRun, owner: FlowRun) -> CancelRequest | None:
+    """Tell whoever executes a run; None when it has ended, or nobody does."""
     raw = as_bytes(subject.id)
+    if subject.state_type in FINAL_TYPES:
+        return None
     if signals.cancel(raw, "Cancelled on request.") or signals.cancel_task(raw):
         return CancelRequest(subject.id, subject.name, True)
     if owner.writer is None or not post_command(home, bytes.fromhex(owner.writer), f"{raw.hex()}.cancel"):
-        raise ConfigurationError(f"{title} is {subject.state_name}, and no process on this machine executes it.")
+        return None
     return CancelRequest(subject.id, subject.name, False)
 
 

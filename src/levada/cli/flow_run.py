@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from levada.cli.home import control_plane, find_flow_run, found_by
+from levada.cli.home import control_plane, find_flow_run, found_by, known_or_drained
 from levada.cli.log_lines import LEVELS, chosen, print_lines
 from levada.cli.main import Suggesting
 from levada.cli.output import (
@@ -147,8 +147,8 @@ def cancel(runs: tuple[str, ...], wait: float) -> None:
     """Ask flow runs to end: their tasks are stopped, hooks run, and the state becomes Cancelled."""
     from levada.cli.cancelling import cancel_flow_run  # lazy: only this verb needs it
 
-    with control_plane() as plane:
-        for run in [find_flow_run(plane, run) for run in runs]:
+    with control_plane(drain=False) as plane:
+        for run in [known_or_drained(plane, find_flow_run, run) for run in runs]:
             cancel_flow_run(plane, run, wait)
 
 

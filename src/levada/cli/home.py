@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from levada.wire.objects import FlowRun, Page, TaskRun
 
 _PART_OF_ID = re.compile(r"[0-9a-f-]{1,36}", re.IGNORECASE)
+_WHOLE_ID = 32
 _PAGE = 200
 
 
@@ -88,6 +89,21 @@ def find_task_run(plane: ControlPlane, text: str) -> TaskRun:
     """
     by_name = found_by(plane.read_task_runs, TaskRunQuery(names=[text], newest_first=True), 5)
     return plane.read_task_run(_only_one(by_name, text, "task run"))
+
+
+def known_or_drained(plane: ControlPlane, find: Callable[[ControlPlane, str], Any], text: str) -> Any:
+    """What `find` finds once journals are taken in; a whole id that is known already is not kept waiting by that.
+
+    Raises:
+        ObjectNotFound: there is none, or several could be meant.
+    """
+    if len(text.replace("-", "")) == _WHOLE_ID and _PART_OF_ID.fullmatch(text):
+        try:
+            return find(plane, text)
+        except ObjectNotFound:
+            pass  # it may be in a journal
+    plane.drain()
+    return find(plane, text)
 
 
 def _only_one(by_name: list[Any], text: str, noun: str) -> str:

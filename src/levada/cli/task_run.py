@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from levada.cli.flow_run import level_number, state_table
-from levada.cli.home import control_plane, find_flow_run, find_task_run, found_by
+from levada.cli.home import control_plane, find_flow_run, find_task_run, found_by, known_or_drained
 from levada.cli.log_lines import LEVELS, chosen, print_lines
 from levada.cli.main import Suggesting
 from levada.cli.output import (
@@ -129,8 +129,8 @@ def cancel(runs: tuple[str, ...], wait: float) -> None:
     """Ask task runs to end; what depends on them is told so."""
     from levada.cli.cancelling import cancel_task_run  # lazy: only this verb needs it
 
-    with control_plane() as plane:
-        for run in [find_task_run(plane, run) for run in runs]:
+    with control_plane(drain=False) as plane:
+        for run in [known_or_drained(plane, find_task_run, run) for run in runs]:
             cancel_task_run(plane, run, wait)
 
 

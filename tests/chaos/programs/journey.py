@@ -1,4 +1,4 @@
-"""A flow with a bit of everything; its arguments are a ledger (a line for each body that ran) and where to put the answer.
+"""A flow with a bit of everything. Arguments: a ledger (a line for each body that ran), a file for the answer, rounds.
 
 A log line is acknowledged on standard output after the call that logged it returned.
 """
