@@ -126,7 +126,10 @@ class Feeder:
         if kind in _PLAIN:
             self.plain(value)
             return
-        identity = getattr(value, "call_identity", None)
+        try:
+            identity = getattr(value, "call_identity", None)
+        except Exception:  # noqa: BLE001 - an author's object may answer to any name, and may raise what it likes
+            identity = None
         if isinstance(identity, bytes):
             self.parts.append(b"c" + identity)
             return
@@ -194,8 +197,8 @@ class Feeder:
             self.named(b"T", value)
         elif isinstance(value, enum.Enum):
             self.named(b"E", kind)
-            self.text(value.name)
-        elif callable(value) and hasattr(value, "__code__"):
+            self.feed(value.value if value.name is None else value.name, depth)  # an empty flag has no name
+        elif hasattr(kind, "__code__"):
             self.function(value, depth)
         else:
             self.named(b"o", kind)
@@ -206,6 +209,7 @@ class Feeder:
         self.named(b"f", value)
         if "<" in value.__qualname__:
             self.parts.append(code_digest(value).encode())
+            self.feed((value.__defaults__, value.__kwdefaults__), depth)
             for cell in value.__closure__ or ():
                 try:
                     self.feed(cell.cell_contents, depth)
@@ -214,8 +218,7 @@ class Feeder:
 
     def reduced(self, value: Any, depth: int) -> None:
         """Any picklable object by what pickle would keep of it, without pickle's memo (which is not canonical)."""
-        buffers = getattr(value, "__array_interface__", None)
-        if buffers is not None and hasattr(value, "tobytes") and not getattr(value.dtype, "hasobject", True):
+        if hasattr(type(value), "__array_interface__") and not getattr(value.dtype, "hasobject", True):
             self.text(f"{value.dtype!r}{value.shape!r}")
             self.parts.append(blake2b(value.tobytes(), digest_size=16).digest())
             return

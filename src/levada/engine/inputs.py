@@ -97,19 +97,19 @@ def _look_at(value: Any, name: str, inputs: Inputs, lineage: Lineage | None, see
 
 def _children(value: Any) -> Any:
     """The values inside a collection, a dataclass or a model; nothing for anything else, however iterable."""
-    kind = value.__class__
+    kind = type(value)  # not __class__, which may say anything
     if kind in (list, tuple, set, frozenset):
         return None if PLAIN.issuperset(map(type, value)) else value
     if kind is dict:
         values = value.values()
         plain = PLAIN.issuperset(map(type, values)) and PLAIN.issuperset(map(type, value))
         return None if plain else [*value.keys(), *values]
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if issubclass(kind, (list, tuple, set, frozenset)):
         return list(value)
-    if isinstance(value, dict):
+    if issubclass(kind, dict):
         return [*value.keys(), *value.values()]
     fields = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "model_fields", None)
-    if fields is not None and not isinstance(value, type):
+    if fields is not None and not issubclass(kind, type):
         return [getattr(value, name) for name in fields if hasattr(value, name)]
     return None
 

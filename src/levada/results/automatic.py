@@ -27,7 +27,7 @@ _BOOLEANS = {
 
 def inline(value: Any, limit: int) -> Payload | None:
     """The payload of a small builtin value, or None for all others. The path that most results of tasks take."""
-    kind = value.__class__
+    kind = type(value)
     if value is None:
         return _NONE
     if kind is bool:

@@ -43,7 +43,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def _text(value: Any, length: int, depth: int) -> str:
-    kind = value.__class__
+    kind = type(value)
     if kind in _SIMPLE:
         return repr(value)
     if kind is int:
@@ -101,10 +101,10 @@ def _mapping(value: dict[Any, Any], length: int, depth: int) -> str:
 def _object(value: Any, kind: type, length: int, depth: int) -> str:
     if (kind.__module__, kind.__name__) in _SHOWN_WHOLE:
         return repr(value)
-    if isinstance(value, BaseException):
+    if issubclass(kind, BaseException):
         arguments = ", ".join(_text(argument, length, 1) for argument in value.args[:3])
         return f"{kind.__qualname__}({arguments})"
-    if isinstance(value, type):
+    if issubclass(kind, type):
         return f"<class {value.__module__}.{value.__qualname__}>"
     shape = value.__dict__.get("shape") if hasattr(value, "__dict__") else None
     if _library(kind) in {"numpy", "pandas", "polars", "pyarrow", "torch", "jax", "tensorflow"}:

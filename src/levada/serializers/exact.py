@@ -37,7 +37,7 @@ def is_plain(value: Any) -> bool:
 
     A value that holds itself, or more than `MOST_PLAIN_ITEMS` items, is not plain.
     """
-    kind = value.__class__
+    kind = type(value)  # not __class__, which may say anything
     if kind in SCALARS:
         return True
     if kind not in CONTAINERS:
@@ -45,7 +45,7 @@ def is_plain(value: Any) -> bool:
     pending = [value]
     items = 0
     for container in pending:  # grows while it is walked
-        if container.__class__ is dict:
+        if type(container) is dict:
             if not _KEYS.issuperset(map(type, container)):
                 return False
             inside = container.values()
