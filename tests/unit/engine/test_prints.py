@@ -54,3 +54,8 @@ def test_print_is_the_builtin_again_afterwards(test, capsys) -> None:
     silent()
     print("plain")
     assert capsys.readouterr().out == "plain\n"
+
+
+def test_prints_of_a_task_outside_flows_are_recorded(test) -> None:
+    speak("alone")
+    assert "alone" in {line.message for line in test.logs()}
