@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -103,8 +104,6 @@ def test_files_that_are_named_exist(page) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_names_of_the_package_that_are_mentioned_exist(page) -> None:
     """`levada.something.name` in prose is a name that can be imported."""
-    import importlib
-
     wrong = []
     for span in spans(page):
         if not re.fullmatch(r"levada(\.[A-Za-z_]\w*)+", span) or span.endswith((".toml", ".db")):
@@ -146,6 +145,8 @@ def test_every_page_is_linked_from_the_index(page) -> None:
 
 def test_tests_that_are_named_exist() -> None:
     """`test_…` in prose is the name of a test: a claim that somebody can look up."""
-    known = {name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    known = {
+        name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
     named = {span for page in PAGES for span in spans(page) if re.fullmatch(r"test_\w+", span)}
     assert not named - known
