@@ -171,7 +171,10 @@ def is_state_iterable(obj: Any) -> bool:
 
 def format_exception(exc: BaseException) -> str:
     """An exception as one line: its type and text."""
-    return f"{type(exc).__name__}: {exc}"
+    try:
+        return f"{type(exc).__name__}: {exc}"
+    except Exception as problem:  # noqa: BLE001 - an author's class; that it cannot be shown must not hide the failure
+        return f"{type(exc).__name__} (its text could not be made: {type(problem).__name__})"
 
 
 def exception_to_failed_state(exc: BaseException, message: str | None = None, **_: Any) -> State:
@@ -185,17 +188,20 @@ async def aexception_to_failed_state(exc: BaseException, message: str | None = N
     return exception_to_failed_state(exc, message, **fields)
 
 
+def crash_message(exc: BaseException) -> str:
+    """What the state of a run says that something other than an `Exception` ended."""
+    if isinstance(exc, KeyboardInterrupt):
+        return "Execution was aborted by an interrupt signal."
+    if isinstance(exc, SystemExit):
+        return "Execution was aborted by Python system exit call."
+    if type(exc).__name__ == "CancelledError":
+        return "Execution was cancelled by the runtime environment."
+    return f"Execution was interrupted by an unexpected exception: {format_exception(exc)}"
+
+
 def exception_to_crashed_state(exc: BaseException, **_: Any) -> State:
     """The state of a run that something other than an `Exception` ended."""
-    if isinstance(exc, KeyboardInterrupt):
-        message = "Execution was aborted by an interrupt signal."
-    elif isinstance(exc, SystemExit):
-        message = "Execution was aborted by Python system exit call."
-    elif type(exc).__name__ == "CancelledError":
-        message = "Execution was cancelled by the runtime environment."
-    else:
-        message = f"Execution was interrupted by an unexpected exception: {format_exception(exc)}"
-    return Crashed(data=exc, message=message)
+    return Crashed(data=exc, message=crash_message(exc))
 
 
 async def aexception_to_crashed_state(exc: BaseException, **fields: Any) -> State:

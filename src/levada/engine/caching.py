@@ -114,6 +114,8 @@ def _ended(call: TaskCall, ctx: TaskRunContext, transaction: Any) -> None:
     if transaction.is_rolled_back() and ended is not None and ended.type is _COMPLETED:
         state = State(_COMPLETED, "RolledBack", "The transaction around this task run was rolled back.")
         call.record(call.session.clock.now_us(), state, Payload("none", preview="rolled back"))
+        if call.flow is not None and call.flow.graph.memory:  # another attempt of the flow must do the work again
+            call.flow.graph.recall.note(call.identity, call.occurrence, call.task_id, call.n, None, call.name)
 
 
 def open_for_running_task() -> Any:

@@ -8,6 +8,7 @@ from levada.core.errors import CancelledRun, InterruptedRun, LevadaSignal, RunCa
 from levada.core.states import State, StateType
 from levada.engine.inputs import PLAIN, resolve
 from levada.futures import Future
+from levada.states import crash_message, format_exception
 
 
 class GeneratorClosed(LevadaSignal):
@@ -30,8 +31,11 @@ def state_of_task_value(value: Any) -> State:
     if value.__class__ in PLAIN:
         return State(StateType.COMPLETED, data=value)
     if isinstance(value, State):
-        return value if value.has_data() else value.fresh_copy(data=None) if value.is_completed() else value
-    if value.__class__ in _GROUPS and value and all(isinstance(item, State) for item in value):
+        if value.is_completed() and not value.has_data():
+            return value.fresh_copy(data=None)
+        # The state of another run stays that run's own.
+        return value.fresh_copy(details=None) if _made_by_engine(value) else value
+    if type(value) in _GROUPS and value and all(isinstance(item, State) for item in value):
         return aggregate(value)
     return State(StateType.COMPLETED, data=value)
 
@@ -54,7 +58,7 @@ def state_of_flow_value(value: Any) -> tuple[State, Any]:
         return state, state
     if isinstance(value, _GROUPS) and value and all(isinstance(item, (State, Future)) for item in value):
         states = type(value)([item.state if isinstance(item, Future) else item for item in value])
-        plain = states if value.__class__ in _GROUPS else list(states)
+        plain = states if type(value) in _GROUPS else list(states)
         return aggregate(plain), plain
     replaced = resolve(value, lambda source, _: source.state if isinstance(source, Future) else source)
     return State(StateType.COMPLETED, data=replaced), replaced
@@ -84,11 +88,6 @@ def aggregate(states: Any) -> State:
     return State(StateType.FAILED, message=f"{unfinished}/{total} states are not final.", data=states)
 
 
-def describe(error: BaseException) -> str:
-    """An exception as one line for people."""
-    return f"{type(error).__name__}: {error}"
-
-
 def state_of_error(error: Exception, kind: str) -> State:
     """The state of a run whose function raised.
 
@@ -97,7 +96,7 @@ def state_of_error(error: Exception, kind: str) -> State:
         kind: ``Task`` or ``Flow``.
     """
     colon = ":" if kind == "Flow" else ""
-    return State(StateType.FAILED, message=f"{kind} run encountered an exception{colon} {describe(error)}", data=error)
+    return State(StateType.FAILED, message=f"{kind} run encountered an exception{colon} {format_exception(error)}", data=error)
 
 
 def state_of_timeout(error: TimeoutError, kind: str, seconds: float) -> State:
@@ -115,18 +114,12 @@ def state_of_end(error: BaseException) -> State:
     if isinstance(error, (RunCancelled, InterruptedRun)):
         message = str(error) or "The run was cancelled."
         return State(StateType.CANCELLED, message=message, data=CancelledRun(message))
-    if isinstance(error, KeyboardInterrupt):
-        message = "Execution was aborted by an interrupt signal."
-    elif isinstance(error, SystemExit):
-        message = "Execution was aborted by Python system exit call."
-    elif isinstance(error, TerminationSignal):
-        message = f"Execution was aborted by a termination signal (signal {error.signal})."
-    elif type(error).__name__ == "CancelledError":
-        message = "Execution was cancelled by the runtime environment."
-    elif isinstance(error, GeneratorClosed):
+    if isinstance(error, GeneratorClosed):
         return State(StateType.COMPLETED, message="Generator closed before it was exhausted.", data=None)
+    if isinstance(error, TerminationSignal):
+        message = f"Execution was aborted by a termination signal (signal {error.signal})."
     elif isinstance(error, LevadaSignal):
         message = str(error) or type(error).__name__
     else:
-        message = f"Execution was interrupted by an unexpected exception: {describe(error)}"
+        message = crash_message(error)
     return State(StateType.CRASHED, message=message, data=error)

@@ -11,6 +11,8 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from levada.core.errors import LevadaError
 from levada.core.retries import decide
 from levada.core.states import State, StateType, datetime_of
@@ -87,6 +89,7 @@ def _reuse(call: TaskCall, payload: Payload) -> State | None:
     call.name = known.name
     state = State(_COMPLETED, known.state_name or None, "Reused from the run's records.", timestamp_us=now)
     state.data = value
+    call.returned_state = payload.in_state
     if recall.forked:
         call.open(now, started=False)
         call.record(now, state, payload, {"reason": "reused from the run this one was forked from"})
@@ -255,6 +258,8 @@ def _attempts(call: TaskCall, ctx: TaskRunContext) -> Steps:
     state.timestamp_us = now = clock.now_us()
     ctx.state = state
     ctx.view = None
+    if call.returned_state and payload is not None:
+        payload = replace(payload, in_state=True)
     call.record(now, state, payload, call_state_details)
     settle(call, state, payload)
     if task.has_end_hooks:

@@ -35,6 +35,7 @@ class Payload(Struct, array_like=True, frozen=True, omit_defaults=True):
         preview: short text of the value, for people.
         expiration: when the value may no longer be used from a cache, microseconds since 1970.
         digest: of the bytes under `key`, when others may write other bytes there later.
+        in_state: the function returned a state that holds the value, and so does a call that this answers.
     """
 
     serializer: str
@@ -46,6 +47,7 @@ class Payload(Struct, array_like=True, frozen=True, omit_defaults=True):
     preview: str | None = None
     expiration: int | None = None
     digest: str | None = None
+    in_state: bool = False
 
 
 class RunOpened(Struct, array_like=True, tag=1):
