@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import update_wrapper
 from types import MethodType
 from typing import Any
@@ -106,13 +106,29 @@ class Definition:
             raise TypeError(f"Expected string or callable for '{field}'; got {type(template).__name__} instead.")
 
     def make_run_name(self, template: Any, parameters: dict[str, Any]) -> Any:
-        """The name that a template or a callable makes of the parameters; a coroutine if the callable is async."""
+        """The name that a template or a callable makes of the parameters; a coroutine if the callable is async.
+
+        Raises:
+            TypeError: the callable gave something other than text.
+        """
         if isinstance(template, str):
             varkw = self.signature.variable_keywords
             known = {**parameters, **parameters.get(varkw, {})} if varkw else parameters
             return render_template(template, known)
         wanted = Signature(template).names
-        return template(parameters=parameters) if "parameters" in wanted else template()
+        made = template(parameters=parameters) if "parameters" in wanted else template()
+        return self._awaited_name(template, made) if hasattr(made, "__await__") else self._text(template, made)
+
+    async def _awaited_name(self, template: Any, made: Awaitable[Any]) -> str:
+        return self._text(template, await made)
+
+    def _text(self, template: Any, name: Any) -> str:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"Callable {template} for '{self.kind}_run_name' returned type {type(name).__name__} but a string is "
+                "required."
+            )
+        return name
 
 
 def _flags_of(function: Any) -> int:
@@ -136,6 +152,18 @@ def name_of(fn: Any) -> str:
     inner = getattr(fn, "__func__", fn)
     name = getattr(inner, "__name__", None)
     return name if isinstance(name, str) else type(inner).__name__
+
+
+def description_of(fn: Any) -> str | None:
+    """The docstring of a function, without its indentation."""
+    doc = getattr(getattr(fn, "__func__", fn), "__doc__", None)
+    if not doc:
+        return None
+    if "\n" not in doc:
+        return str(doc).strip()
+    from inspect import cleandoc  # lazy: only docstrings of several lines need it
+
+    return cleandoc(doc)
 
 
 def check_hooks(name: str, hooks: Iterable[Any] | None, kind: str) -> list[Any]:

@@ -12,7 +12,7 @@ from levada.core.identity import content_digest
 from levada.core.naming import check_name
 from levada.core.retries import RetryPolicy
 from levada.core.states import State
-from levada.definition import Definition, check_hooks, hooks_for_state, name_of, persistence, short
+from levada.definition import Definition, check_hooks, description_of, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
 
 P = ParamSpec("P")
@@ -67,7 +67,7 @@ class Flow(Definition, Generic[P, R]):
         self.adopt(fn)
         self.name = check_name("flow", name if name is not None else _default_name(fn))
         self._version = version
-        self.description = description if description is not None else _description(fn)
+        self.description = description if description is not None else description_of(fn)
         self.flow_run_name = flow_run_name
         self.check_run_name(flow_run_name, "flow_run_name")
         self._task_runner = task_runner() if isinstance(task_runner, type) else task_runner
@@ -103,7 +103,8 @@ class Flow(Definition, Generic[P, R]):
         self.retry_policy = RetryPolicy.build(retries, delay, jitter, rules)
         self.retries: int = self.retry_policy.limit
         self.most_retries = self.retry_policy.most_retries
-        self.retry_delay_seconds = delay
+        self.retry_delay_seconds = list(self.retry_policy.delays) if callable(delay) else delay
+        self.retry_jitter_factor = jitter
 
     # What the engine asks.
 
@@ -307,15 +308,6 @@ class Flow(Definition, Generic[P, R]):
 def _default_name(fn: Any) -> str:
     name = name_of(fn)
     return "unknown-lambda" if name == "<lambda>" else name.replace("_", "-")
-
-
-def _description(fn: Any) -> str | None:
-    doc = getattr(getattr(fn, "__func__", fn), "__doc__", None)
-    if not doc:
-        return None
-    from inspect import cleandoc  # lazy: only flows with a docstring need it
-
-    return cleandoc(doc)
 
 
 def _file_digest(fn: Any) -> str | None:

@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from levada.annotations import NotSet
+from levada.core.identity import home_of
 from levada.core.retries import RetryPolicy
 from levada.core.states import State
-from levada.definition import Definition, check_hooks, hooks_for_state, name_of, persistence, short
+from levada.definition import Definition, check_hooks, description_of, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
 
 P = ParamSpec("P")
@@ -74,7 +75,7 @@ class Task(Definition, Generic[P, R]):
         }
         self.adopt(fn)
         self.name = name if name is not None else name_of(fn)
-        self.description = description or getattr(fn, "__doc__", None)
+        self.description = description if description is not None else description_of(fn)
         self.version = version
         self.tags: frozenset[str] = frozenset(tags) if tags else _NO_TAGS
         self.task_run_name = task_run_name
@@ -91,7 +92,8 @@ class Task(Definition, Generic[P, R]):
         self._set_caching(cache_policy, cache_key_fn, cache_expiration, refresh_cache)
         self._set_results(persist_result, result_storage, result_serializer, result_storage_key)
         self._set_hooks(self.options)
-        self.call_name = f"{getattr(self.fn, '__qualname__', self.name).replace('<locals>.', '')}/{self.name}"
+        qualified = getattr(self.fn, "__qualname__", self.name).replace("<locals>.", "")
+        self.call_name = f"{home_of(self.fn)}.{qualified}/{self.name}"
 
     def _set_retries(self, retries: Any, delay: Any, jitter: Any, rules: Any, condition: Any) -> None:
         if retries is None or delay is None:

@@ -65,11 +65,11 @@ class RunGraph:
             self._again[key] = before + 1
             return before
 
-    def number(self, key: str) -> int:
-        """The ordinal of this call among all calls of one task, for its name."""
-        counter = self.numbers.get(key)
+    def number(self, name: str) -> int:
+        """The ordinal of this call among all calls of tasks of this name, so that no two runs are called the same."""
+        counter = self.numbers.get(name)
         if counter is None:
-            counter = self.numbers.setdefault(key, count())
+            counter = self.numbers.setdefault(name, count())
         return next(counter)
 
     def begin_attempt(self) -> None:
@@ -290,4 +290,4 @@ def _place(call: TaskCall, graph: RunGraph, occurrence: int) -> None:
         call.n = known.n
     else:
         call.task_id = call.session.new_id()
-    call.name = f"{call.task.name}-{graph.number(call.task.call_name)}"
+    call.name = f"{call.task.name}-{graph.number(call.task.name)}"

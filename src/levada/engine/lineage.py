@@ -9,10 +9,15 @@ on its inputs' content alone.
 from __future__ import annotations
 
 import sys
+from enum import Enum
+from types import FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
 _UNTRACKED = frozenset({int, float, bool, str, bytes, complex, type(None), type(Ellipsis), type})
+_SHARED = (Enum, type, FunctionType, ModuleType)
+"""What a program has one of, whoever returns it."""
+
 _HELD = 1024
 _HELD_BYTES = 64 * 1024
 _LOOK_INTO = 64
@@ -32,16 +37,18 @@ class Lineage:
         if value.__class__ in _UNTRACKED:
             return
         self._remember_one(value, producer)
-        if value.__class__ in (list, tuple) and len(value) <= _LOOK_INTO:
+        if type(value) in (list, tuple) and len(value) <= _LOOK_INTO:
             for item in value:
                 if item.__class__ not in _UNTRACKED:
                     self._remember_one(item, producer)
-        elif value.__class__ is dict and len(value) <= _LOOK_INTO:
+        elif type(value) is dict and len(value) <= _LOOK_INTO:
             for item in value.values():
                 if item.__class__ not in _UNTRACKED:
                     self._remember_one(item, producer)
 
     def _remember_one(self, value: Any, producer: bytes) -> None:
+        if isinstance(value, _SHARED) or (type(value) in (tuple, frozenset) and not value):
+            return  # the empty ones are shared like small numbers
         key = id(value)
         try:
             self._weak[key] = (ref(value, lambda _, gone=key: self._weak.pop(gone, None)), producer)  # type: ignore[misc]

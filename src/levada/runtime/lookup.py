@@ -36,6 +36,9 @@ def _cast(name: str, text: str, real: Any) -> Any:
         return datetime.fromisoformat(text)
     if isinstance(real, (list, dict)):
         if isinstance(real, dict) or text.lstrip().startswith(("[", "{")):
-            raise ValueError(f"The runtime attribute {name!r} holds a {type(real).__name__} and cannot be mocked.")
+            raise ValueError(
+                "This runtime context attribute cannot be mocked using an environment variable. Please use "
+                f"monkeypatch instead: {name!r} holds a {type(real).__name__}."
+            )
         return [part.strip() for part in text.split(",")]
     return text
