@@ -9,7 +9,7 @@ from types import MethodType
 from typing import Any
 
 from levada.core.errors import ReservedArgumentError
-from levada.core.identity import code_digest
+from levada.core.identity import PLAIN, code_digest, digest_inputs
 from levada.core.naming import check_template, render_template
 from levada.core.states import State, StateType
 from levada.parameters import Signature
@@ -32,6 +32,8 @@ class Definition:
     isclassmethod: bool
     isstaticmethod: bool
     signature: Signature
+    captured: bytes
+    """What tells functions of one name apart: the plain values that each took from around it, a lambda's code."""
 
     def adopt(self, fn: Any) -> None:
         """Take a function as this definition's own: see what kind it is, and what it is called with."""
@@ -49,6 +51,7 @@ class Definition:
         self.isasync = bool(flags & (_COROUTINE | _ASYNC_GENERATOR))
         self.isgenerator = bool(flags & (_GENERATOR | _ASYNC_GENERATOR))
         self.signature = Signature(function)
+        self.captured = _captured(function)
         for reserved in RESERVED:
             if reserved in self.signature.names:
                 raise ReservedArgumentError(f"'{reserved}' is a reserved argument name and cannot be used.")
@@ -129,6 +132,22 @@ class Definition:
                 "required."
             )
         return name
+
+
+def _captured(function: Any) -> bytes:
+    """Canonical bytes of the plain values in a function's closure when it is defined, and of a lambda's code."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return b""
+    found: dict[str, Any] = {"": code_digest(function)} if code.co_name == "<lambda>" else {}
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # bound later, as in a function that calls itself
+            continue
+        if type(value) in PLAIN:
+            found[name] = value
+    return digest_inputs(found).data if found else b""
 
 
 def _flags_of(function: Any) -> int:

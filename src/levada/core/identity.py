@@ -22,7 +22,8 @@ from typing import Any, Protocol, runtime_checkable
 from msgspec.msgpack import Encoder
 
 _encode = Encoder().encode
-_PLAIN = frozenset({int, str, float, bool, type(None), bytes})
+PLAIN = frozenset({int, str, float, bool, type(None), bytes})
+"""Types whose values are digested as they are."""
 _MAX_DEPTH = 200
 
 
@@ -54,7 +55,7 @@ class InputDigest:
 
 def digest_inputs(parameters: dict[str, Any]) -> InputDigest:
     """Canonical bytes of a call's parameters, by name."""
-    if _PLAIN.issuperset(map(type, parameters.values())):
+    if PLAIN.issuperset(map(type, parameters.values())):
         try:
             return InputDigest(_encode(parameters), opaque=False)
         except (OverflowError, UnicodeEncodeError):
@@ -123,7 +124,7 @@ class Feeder:
     def feed(self, value: Any, depth: int) -> None:
         """Feed any value."""
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in PLAIN:
             self.plain(value)
             return
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from threading import Lock
+from types import MethodType
 from typing import Any
 from uuid import UUID
 
@@ -271,8 +272,13 @@ def identify(call: TaskCall, scope: bytes) -> None:
     task = call.task
     if task.call_key is None:
         digest = digest_inputs(call.parameters)
-        call.opaque = digest.opaque
-        call.identity = call_identity(scope, task.call_name, digest.data)
+        data, call.opaque = digest.data, digest.opaque
+        if task.captured:
+            data += task.captured
+        if type(task.fn) is MethodType:  # the object is an input like the others
+            receiver = digest_inputs({"self": task.fn.__self__})
+            data, call.opaque = data + receiver.data, call.opaque or receiver.opaque
+        call.identity = call_identity(scope, task.call_name, data)
     else:
         key = task.call_key
         text = key(call.parameters) if callable(key) else render_template(key, call.parameters)
