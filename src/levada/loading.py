@@ -18,7 +18,7 @@ def load(entrypoint: str) -> Flow[Any, Any]:
     place, _, name = entrypoint.rpartition(":")
     if not place or (not name.isidentifier() and "." not in name):
         place, name = entrypoint, ""
-    if place.endswith(".py") or "/" in place:
+    if place.endswith(".py") or "/" in place or Path(place).is_file() or not place.strip("."):
         module = load_script(Path(place))
     else:
         if not name and "." in place:
@@ -37,6 +37,8 @@ def load_script(path: Path) -> ModuleType:
     loaded = _already_running(path)
     if loaded is not None:
         return loaded
+    if path.is_dir():
+        raise MissingFlowError(f"{str(path)!r} is a folder; name a file in it, as in {path.name}/flows.py:FLOW.")
     if not path.is_file():
         raise MissingFlowError(f"There is no file {str(path)!r}.")
     folder = str(path.parent)

@@ -170,6 +170,12 @@ def _drawing(console: Console | None) -> Progress:
 _bars: Bars | None = None
 
 
+def clear() -> None:
+    """Take the bars off the terminal for good, before something else is written there that they know nothing of."""
+    if _bars is not None:
+        _bars.stop()
+
+
 def show(settings: Settings) -> None:
     """Let bars watch the work of this process, if there is a terminal to draw on and nobody switched them off."""
     global _bars  # noqa: PLW0603 - one terminal, one set of bars

@@ -105,7 +105,7 @@ def validate() -> None:
         sys.exit(1)
     unknown = sum(len(names) for names in reading.unknown.values())
     checked = sum(len(layer.values) for layer in reading.layers)
-    click.echo(f"{checked} settings are given, and every one fits; {unknown} unknown names.")
+    click.echo(f"Settings given: {checked}; every one fits. Unknown names: {unknown}.")
 
 
 def _tell_what_still_wins(names: dict[str, Any]) -> None:

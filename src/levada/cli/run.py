@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import DecodeError, json
 
+from levada import progress
 from levada.core.errors import ScriptError
 from levada.core.states import exception_of
 from levada.engine.tracebacks import authors_traceback
@@ -52,6 +53,7 @@ def command(
         try:
             finish(run_to_state(lambda: flow(**parameters, return_state=True), flow))
         except KeyboardInterrupt as interrupt:
+            progress.clear()
             click.echo(f"levada: {str(interrupt) or 'interrupted'}", err=True)
             sys.exit(INTERRUPTED)
 
@@ -95,6 +97,7 @@ def run_to_state(call: Callable[[], Any], flow: Flow[Any, Any]) -> State | None:
 
 def finish(state: State | None) -> None:
     """End this process with what came of a run: 0 when it completed, 1 when it did not."""
+    progress.clear()
     if state is not None and not state.is_completed():
         if not get_current_settings().logging.to_console:
             # Otherwise the log has just shown it.

@@ -60,7 +60,7 @@ def find_id(wanted: Identifier, starting_with: Callable[[bytes, bytes, int], lis
         return wanted
     bounds = id_range(wanted)
     if bounds is None:
-        raise ObjectNotFound(f"There is no {what} {wanted!r}; ids are written with 0-9, a-f and dashes.")
+        raise ObjectNotFound(f"There is no {what} {wanted!r}.")
     found = starting_with(*bounds, _SHOWN_CANDIDATES + 1)
     if not found:
         raise ObjectNotFound(f"There is no {what} whose id begins with {wanted!r}.")

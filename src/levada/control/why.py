@@ -144,7 +144,9 @@ def _culprits(transaction: Transaction, run: FlowRun) -> list[str]:
 def _culprit(task: TaskRun) -> str:
     state = task.states[-1]
     told = state.message or (state.details or {}).get("reason")
-    return f"Task run {task.name!r} {state.name.lower()}{f': {told}' if told else '.'}"
+    plain = state.name.lower() == state.type.value.lower()
+    ended = state.name.lower() if plain else f"ended as {state.name}"
+    return f"Task run {task.name!r} {ended}{f': {told}' if told else '.'}"
 
 
 def _what_goes_on(transaction: Transaction, run: FlowRun) -> list[str]:
