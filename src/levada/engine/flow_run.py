@@ -111,6 +111,10 @@ def flow_steps(flow: Any, parameters: dict[str, Any], wait_for: Any, session: Se
         _open(ctx, start, tracking)
         outcome = yield from _until_end(ctx, wait_for)
         outcome = yield from _record_end(ctx, outcome, tracking)
+    except GeneratorExit as error:  # the driver was abandoned, nothing can be yielded any more
+        if not ctx.state.is_final():
+            _record_final(ctx, state_of_end(error), None, tracking)
+        raise
     finally:
         signals.leave(ctx)
     return (yield from _tell(ctx, outcome))
@@ -487,15 +491,10 @@ def _record_end(ctx: FlowRunContext, outcome: FlowOutcome, tracking: TaskCall | 
         payload = Payload("none", preview="persist_result=False")
     elif payload is None and state.has_data():
         payload = ctx.session.results.keep(state.data)
-    reason = state.details.reason if state.has_details else None
     if isinstance(outcome.error, (RunCancelled, InterruptedRun)):
         record_state(ctx, State(StateType.CANCELLING, message=state.message))
-    record_state(ctx, state, payload, reason=reason)
-    ctx.flow_run.end_time = state.timestamp
+    _record_final(ctx, state, payload, tracking)
     if tracking is not None:
-        mirrored = State(state.type, state.name, state.message)
-        tracking.attempt = 1
-        tracking.record(state.timestamp_us, mirrored, payload)
         assert ctx.parent is not None
         graph = ctx.parent.graph
         state.call_identity = tracking.identity + tracking.occurrence.to_bytes(4, "big")
@@ -505,6 +504,16 @@ def _record_end(ctx: FlowRunContext, outcome: FlowOutcome, tracking: TaskCall | 
             kept = payload if state.is_completed() else None
             graph.recall.note(tracking.identity, tracking.occurrence, tracking.task_id, tracking.n, kept, tracking.name)
     return outcome
+
+
+def _record_final(ctx: FlowRunContext, state: State, payload: Payload | None, tracking: TaskCall | None) -> None:
+    """Record the last state of a run, and of the task run that stands for it in its parent."""
+    reason = state.details.reason if state.has_details else None
+    record_state(ctx, state, payload, reason=reason)
+    ctx.flow_run.end_time = state.timestamp
+    if tracking is not None:
+        tracking.attempt = 1
+        tracking.record(state.timestamp_us, State(state.type, state.name, state.message), payload)
 
 
 def _tell(ctx: FlowRunContext, outcome: FlowOutcome) -> Steps:

@@ -37,6 +37,14 @@ STREAMED = Payload("none", preview="the items went to the caller as they came")
 
 def task_steps(call: TaskCall) -> Steps:
     """Carry one task call out; returns its final state and raises only what must end the caller too."""
+    state = yield from _until_end(call)
+    if observers.active:
+        observers.finished(call.task.name, state)
+    return state
+
+
+def _until_end(call: TaskCall) -> Steps:
+    """Carry the call out, however that ends."""
     known = call.known
     if known is not None and known.payload is not None and not call.streamed:
         reused = _reuse(call, known.payload)
@@ -67,8 +75,6 @@ def task_steps(call: TaskCall) -> Steps:
             printed()
         if call.lease is not None:
             call.session.limits().release(call.lease)
-    if observers.active:
-        observers.finished(call.task.name, state)
     return state
 
 
