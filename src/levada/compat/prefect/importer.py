@@ -32,7 +32,8 @@ class Mirror(ModuleType):
         if value is window.missing:
             # Not an AttributeError: `from … import` would replace its message by one that does not help.
             raise ImportError(f"Levada has no counterpart of {full}. This module has: {', '.join(window.names())}")
-        setattr(self, name, value)
+        if window.lasting:
+            setattr(self, name, value)
         return value
 
     def __dir__(self) -> list[str]:

@@ -14,6 +14,7 @@ class Window:
         homes: Levada's modules in which names are looked up, in order.
         renamed: names that are called something else: ``module:attribute``.
         made: names that are made when they are asked for (functions that guess their colour).
+        lasting: a name stands for the same thing for ever; what belongs to the current run does not.
     """
 
     missing: Any = object()
@@ -24,11 +25,13 @@ class Window:
         renamed: Mapping[str, str] | None = None,
         made: Mapping[str, Callable[[], Any]] | None = None,
         only: tuple[str, ...] | None = None,
+        lasting: bool = True,
     ) -> None:
         self.homes = homes
         self.renamed = dict(renamed or {})
         self.made = dict(made or {})
         self.only = only
+        self.lasting = lasting
 
     def find(self, name: str) -> Any:
         """What the name stands for; `missing` when it stands for nothing."""
@@ -58,6 +61,15 @@ class Window:
     def public(self) -> list[str]:
         """What a star import takes."""
         return self.names()
+
+
+class SettingsWindow(Window):
+    """The settings: `PREFECT_LOGGING_LEVEL` stands for `LEVADA_LOGGING_LEVEL`."""
+
+    def find(self, name: str) -> Any:
+        """A setting, or what else the name stands for."""
+        prefix, _, rest = name.partition("_")
+        return super().find(f"LEVADA_{rest}" if prefix == "PREFECT" else name)
 
 
 def _guessed(module: str, name: str) -> Callable[[], Any]:
@@ -170,12 +182,12 @@ MODULES: dict[str, Window] = {
     "prefect.concurrency.sync": Window("levada.concurrency.sync"),
     "prefect.concurrency.asyncio": Window("levada.concurrency.asyncio"),
     "prefect.runtime": Window("levada.runtime"),
-    "prefect.runtime.flow_run": Window("levada.runtime.flow_run"),
-    "prefect.runtime.task_run": Window("levada.runtime.task_run"),
-    "prefect.runtime.deployment": Window("levada.runtime.deployment"),
+    "prefect.runtime.flow_run": Window("levada.runtime.flow_run", lasting=False),
+    "prefect.runtime.task_run": Window("levada.runtime.task_run", lasting=False),
+    "prefect.runtime.deployment": Window("levada.runtime.deployment", lasting=False),
     "prefect.logging": Window("levada.logging"),
     "prefect.logging.loggers": Window("levada.logging"),
-    "prefect.settings": Window("levada.settings"),
+    "prefect.settings": SettingsWindow("levada.settings"),
     "prefect.testing": Window("levada.testing"),
     "prefect.testing.utilities": Window("levada.testing.known"),
     "prefect.utilities": Window("levada.annotations", only=()),
