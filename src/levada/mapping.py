@@ -17,6 +17,8 @@ from levada.engine.submission import Submission, prepare
 from levada.futures import Future, FutureList
 
 _TEXT = (str, bytes, bytearray)
+_Item = tuple[dict[str, Any], dict[str, Any]]
+"""All parameters of an item, and those among them that were spread."""
 
 
 def map_task(
@@ -38,7 +40,7 @@ def map_task(
     parameters = task.signature.bind(args, kwargs, apply_defaults=False)
     spread, fixed = _split(task, parameters)
     if max_in_flight is not None:
-        items = (_whole(task, fixed, given) for given in _zipped(spread))
+        items = ((_whole(task, fixed, given), given) for given in _zipped(spread))
         return MapStream(task, runner, items, wait_for, max_in_flight)
     columns = {name: _listed(values) for name, values in spread.items()}
     lengths = {name: len(values) for name, values in columns.items()}
@@ -50,7 +52,7 @@ def map_task(
     total = next(iter(lengths.values()))
     if observers.active:
         observers.submitted(task.name, total)
-    listed = [_whole(task, fixed, given) for given in _zipped(columns)]
+    listed = [(_whole(task, fixed, given), given) for given in _zipped(columns)]
     futures: FutureList[Any] = FutureList(_submitted(task, runner, listed, wait_for, batch))
     if return_state:
         futures.wait()
@@ -59,7 +61,7 @@ def map_task(
 
 
 def _submitted(
-    task: Any, runner: Any, listed: list[dict[str, Any]], wait_for: Any, batch: int
+    task: Any, runner: Any, listed: list[_Item], wait_for: Any, batch: int
 ) -> Iterator[Future[Any]]:
     prepared = _prepared(task, listed, wait_for)
     if batch == 1:
@@ -75,13 +77,13 @@ def _submitted(
         yield from runner.submit_batch(group)
 
 
-def _prepared(task: Any, items: Iterable[dict[str, Any]], wait_for: Any) -> Iterator[Submission]:
-    """Calls of the items, each told from the others by the map and its index."""
+def _prepared(task: Any, items: Iterable[_Item], wait_for: Any) -> Iterator[Submission]:
+    """Calls of the items, each told from the others by the map, what was spread to it, and its index."""
     map_id: bytes | None = None
-    for index, parameters in enumerate(items):
+    for index, (parameters, given) in enumerate(items):
         if map_id is None:
             map_id = _map_id(task, parameters)
-        yield prepare(task, parameters, wait_for, item=(map_id, index))
+        yield prepare(task, parameters, wait_for, item=(map_id, index, given))
 
 
 def _map_id(task: Any, first: dict[str, Any]) -> bytes:
@@ -181,7 +183,7 @@ class MapStream:
     """
 
     def __init__(
-        self, task: Any, runner: Any, items: Iterable[dict[str, Any]], wait_for: Any, max_in_flight: int
+        self, task: Any, runner: Any, items: Iterable[_Item], wait_for: Any, max_in_flight: int
     ) -> None:
         self._runner = runner
         self._prepared = _prepared(task, items, wait_for)

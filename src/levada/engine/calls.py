@@ -216,8 +216,12 @@ class TaskCall:
         )
 
 
+Item = tuple[bytes, int, dict[str, Any]]
+"""An item of a call to map: the map's scope, the item's index, and what was spread to it."""
+
+
 def prepare(
-    task: Any, parameters: dict[str, Any], wait_for: Any, session: Session, item: tuple[bytes, int] | None = None
+    task: Any, parameters: dict[str, Any], wait_for: Any, session: Session, item: Item | None = None
 ) -> TaskCall:
     """Make a call of a task in the current run context: find its inputs and say which call it is.
 
@@ -226,8 +230,8 @@ def prepare(
         parameters: by name.
         wait_for: what must be done before, besides the inputs.
         session: of this process.
-        item: for an item of a call to map, the map's scope and the item's index, which is its occurrence: so nothing
-            needs to be counted or remembered for it.
+        item: for an item of a call to map. Its index is its occurrence, so nothing needs to be counted or remembered
+            for it; what all items share is in the map's scope and not digested again.
     """
     call = TaskCall()
     call.task = task
@@ -238,7 +242,7 @@ def prepare(
     call.parent = parent = task_var.get()
     call.opened = call.returned_state = call.muted = call.streamed = False
     call.n = call.attempt = 0
-    call.map_id, call.map_index = (None, -1) if item is None else item
+    call.map_id, call.map_index = (None, -1) if item is None else item[:2]
     tags = tags_var.get()
     call.tags = (tags | task.tags if tags else task.tags) if task.tags else tags
     graph: RunGraph | None = None
@@ -254,10 +258,10 @@ def prepare(
         call.name = task.name
         return call
     if item is not None:
-        identify(call, item[0])
+        identify(call, item[0], item[2])
         _place(call, graph, item[1])
     else:
-        identify(call, scope_of(parent))
+        identify(call, scope_of(parent), parameters)
         _place(call, graph, graph.occurrence(call.identity))
     return call
 
@@ -267,11 +271,11 @@ def scope_of(parent: TaskRunContext | None) -> bytes:
     return b"" if parent is None or not parent.identity else nested_scope(parent.identity, parent.occurrence)
 
 
-def identify(call: TaskCall, scope: bytes) -> None:
+def identify(call: TaskCall, scope: bytes, inputs: dict[str, Any]) -> None:
     """Say which call this is, up to identical ones."""
     task = call.task
     if task.call_key is None:
-        digest = digest_inputs(call.parameters)
+        digest = digest_inputs(inputs)
         data, call.opaque = digest.data, digest.opaque
         if task.captured:
             data += task.captured

@@ -51,6 +51,7 @@ class Recall:
         self.changed: set[str] = set()
         """Names of calls that records answered although the function's code has changed since."""
         self._known: dict[tuple[bytes, int], Known] = {}
+        self._opaque: dict[bytes, str] = {}
         self._unclear: dict[bytes, str] = {}
         self.unmatched: dict[tuple[bytes, int], Known] = {}
         self.start_child: Callable[[bytes], Any] = _no_child
@@ -69,8 +70,10 @@ class Recall:
         known.code = call.code
         known.child_run = call.child_run
         self._known[call.identity, call.occurrence] = known
-        if call.opaque and call.occurrence:
-            self._unclear[call.identity] = f"{self._known[call.identity, 0].name!r} and {call.name!r}"
+        if call.opaque:
+            first = self._opaque.setdefault(call.identity, call.name)
+            if first != call.name:
+                self._unclear[call.identity] = f"{first!r} and {call.name!r}"
 
     def __bool__(self) -> bool:
         return bool(self._known)

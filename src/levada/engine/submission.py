@@ -102,7 +102,7 @@ def prepare(
     parameters: dict[str, Any],
     wait_for: Any = None,
     dependencies: Any = None,
-    item: tuple[bytes, int] | None = None,
+    item: calls.Item | None = None,
 ) -> Submission:
     """Make a call of a task for a runner; its task run is recorded from now on.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from levada import flow, task
+from levada import flow, recovery, task, unmapped
 
 
 def adder(amount: int) -> Any:
@@ -75,3 +76,54 @@ def test_calls_of_one_method_on_equal_objects_are_the_same_call(test_home: Any) 
 
     assert reads() == "here"
     assert calls == [1]
+
+
+def test_what_all_items_of_a_map_share_is_digested_once(test_home: Any) -> None:
+    """A map of ten items over one large table once spent ten times the time of a call on the table."""
+    digested: list[int] = []
+
+    class Table:
+        def __reduce__(self) -> tuple[Any, ...]:
+            digested.append(1)
+            return (Table, ())
+
+    @task
+    def look_up(key: int, table: Table) -> int:
+        return key
+
+    @flow
+    def joins() -> list[int]:
+        found: list[int] = look_up.map(range(10), unmapped(Table())).result()
+        return found
+
+    assert joins() == list(range(10))
+    assert len(digested) == 1
+
+
+def test_a_resumed_map_whose_items_share_a_lock_is_answered_from_its_records(test_home: Any) -> None:
+    """The resume once died of a KeyError, because only the first item of a map has occurrence 0."""
+    calls: list[int] = []
+
+    @task
+    def locked(value: int, lock: Any) -> int:
+        calls.append(value)
+        return value
+
+    @task
+    def paired(pair: tuple[int, Any]) -> int:
+        calls.append(pair[0])
+        return pair[0]
+
+    @flow
+    def fails_at_first() -> None:
+        lock = threading.Lock()
+        locked.map([1, 2], unmapped(lock)).result()
+        paired.map([(3, lock), (4, lock)]).result()
+        if len(calls) == 4 and not resumed:
+            raise OSError
+
+    resumed: list[int] = []
+    fails_at_first(return_state=True)
+    resumed.append(1)
+    assert recovery.resume(test_home.flow_runs()[0].id, flow=fails_at_first).state.is_completed()
+    assert sorted(calls) == [1, 2, 3, 4]
