@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from levada import flow, task
@@ -287,8 +289,6 @@ def test_every_other_end_has_its_message():
 
 
 def test_a_result_that_cannot_be_kept_is_still_the_callers(test_home: Harness):
-    import threading
-
     lock = threading.Lock()
 
     @task
@@ -305,8 +305,6 @@ def test_a_result_that_cannot_be_kept_is_still_the_callers(test_home: Harness):
 
 
 def test_an_exception_that_cannot_be_kept_is_still_the_callers(test_home: Harness):
-    import threading
-
     class Odd(Exception):
         def __init__(self, a, b):
             super().__init__("odd")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from levada import Flow, Task, flow, get_run_logger, task
+from levada.cache_policies import INPUTS
 from levada.core.states import State
 from levada.runtime import flow_run, task_run
 from levada.states import Cancelled
@@ -182,8 +185,6 @@ def test_hooks_can_be_added_by_decorating_them(decorate, kind, test_home: Harnes
 
 
 def test_hooks_are_called_from_the_cache_too(test_home: Harness):
-    from levada.cache_policies import INPUTS
-
     seen = Seen()
 
     @task(cache_policy=INPUTS, on_completion=[seen.hook("done")])
@@ -264,8 +265,6 @@ def test_hooks_have_the_context_and_the_logger_of_their_run(test_home: Harness):
 
 
 def test_methods_and_objects_and_partials_can_be_hooks(test_home: Harness):
-    from functools import partial
-
     seen = []
 
     class Hooks:

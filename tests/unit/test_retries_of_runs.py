@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from email.message import Message
+from email.utils import format_datetime
 
 import pytest
 
@@ -178,8 +179,6 @@ async def test_what_a_server_asks_for_is_honoured(decorate, test_home: Harness):
 
 
 async def test_a_date_in_retry_after_is_honoured(test_home: Harness):
-    from email.utils import format_datetime
-
     moment = datetime.datetime.fromtimestamp(test_home.clock.now_us() / 1e6, datetime.UTC)
     headers = Message()
     headers["Retry-After"] = format_datetime(moment + datetime.timedelta(seconds=30), usegmt=True)

@@ -12,6 +12,7 @@ from levada import Task, flow, task
 from levada.cache_policies import NO_CACHE
 from levada.core.errors import MissingContextError, ReservedArgumentError, ServerRequired
 from levada.core.states import StateType
+from levada.task_runners import ThreadPoolTaskRunner
 from levada.tasks import exponential_backoff
 from levada.testing import Harness
 
@@ -287,7 +288,6 @@ def test_a_task_is_recursive(test_home: Harness):
 
 def test_nested_submissions_do_not_deadlock_a_pool_of_one(test_home: Harness):
     """Quirk 21: a worker that waits for what it submitted itself gives its place away."""
-    from levada.task_runners import ThreadPoolTaskRunner
 
     @task
     def down(depth):

@@ -10,6 +10,7 @@ from levada import allow_failure, flow, task
 from levada.core.errors import CrashedRun, UpstreamTaskError
 from levada.core.states import StateType
 from levada.states import Completed, Crashed, Failed
+from levada.task_runners import ThreadPoolTaskRunner
 from levada.testing import Harness
 
 
@@ -163,8 +164,6 @@ def test_a_flow_that_returns_a_task_that_was_not_run_fails(test_home: Harness):
 
 def test_waiting_for_an_upstream_takes_no_worker(test_home: Harness):
     """Quirk 21: with one worker, the dependent may be submitted before what it depends on can run."""
-    from levada.task_runners import ThreadPoolTaskRunner
-
     gate = threading.Event()
 
     @task

@@ -76,8 +76,11 @@ def test_delays_may_be_timedeltas():
         ({"retries": 1, "retry_delay_seconds": float("nan")}, "retry_delay_seconds must be"),
         ({"retries": 1, "retry_delay_seconds": [1, "2"]}, "retry_delay_seconds must be"),
         ({"retries": 1, "retry_delay_seconds": object()}, "takes seconds, a list of seconds or a function"),
-        ({"retries": 60, "retry_delay_seconds": [1] * 51}, "more than 50 retry delays per task: retry_delay_seconds has 51"),
-        ({"retries": 60, "retry_delay_seconds": lambda retries: [1] * retries}, "more than 50 retry delays per task: retry_delay_seconds has 60"),
+        ({"retries": 60, "retry_delay_seconds": [1] * 51}, "more than 50 retry delays per task: .* has 51"),
+        (
+            {"retries": 60, "retry_delay_seconds": lambda retries: [1] * retries},
+            "more than 50 retry delays per task: .* has 60",
+        ),
         ({"retries": 1, "retry_jitter_factor": -0.1}, "`retry_jitter_factor` must be >= 0"),
         ({"retries": 1, "retry": [ValueError]}, "rules made by on"),
         ({"retries": 1, "retry": [default(after=1), on(ValueError)]}, r"so on\(ValueError\) is never reached"),
