@@ -60,9 +60,7 @@ def map_task(
     return futures
 
 
-def _submitted(
-    task: Any, runner: Any, listed: list[_Item], wait_for: Any, batch: int
-) -> Iterator[Future[Any]]:
+def _submitted(task: Any, runner: Any, listed: list[_Item], wait_for: Any, batch: int) -> Iterator[Future[Any]]:
     prepared = _prepared(task, listed, wait_for)
     if batch == 1:
         yield from map(runner.submit_prepared, prepared)
@@ -182,9 +180,7 @@ class MapStream:
     results; `wait()` takes them all and keeps nothing, so that a million items run in constant memory.
     """
 
-    def __init__(
-        self, task: Any, runner: Any, items: Iterable[_Item], wait_for: Any, max_in_flight: int
-    ) -> None:
+    def __init__(self, task: Any, runner: Any, items: Iterable[_Item], wait_for: Any, max_in_flight: int) -> None:
         self._runner = runner
         self._prepared = _prepared(task, items, wait_for)
         self._limit = max_in_flight

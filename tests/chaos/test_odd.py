@@ -81,7 +81,8 @@ def test_a_flow_whose_disk_is_full_warns_once_and_completes(levada_home: Path, t
         assert program.lines == ["gave 101"]
     warnings = warnings_of(program.errors)
     assert "cannot write its journal" in warnings[0], program
-    # The limit holds for each file everywhere: one place after the other fills up, each is told, and so is what is lost.
+    # The limit holds for each file everywhere: one place after the other fills up; each is told, and so is what is
+    # lost.
     assert len(warnings) == len(set(warnings)) <= 6, warnings
     (run,) = levada_json(levada_home, "flow-run", "ls")
     assert run["state_name"] in {"Completed", "Crashed"}

@@ -96,7 +96,8 @@ def state_of_error(error: Exception, kind: str) -> State:
         kind: ``Task`` or ``Flow``.
     """
     colon = ":" if kind == "Flow" else ""
-    return State(StateType.FAILED, message=f"{kind} run encountered an exception{colon} {format_exception(error)}", data=error)
+    message = f"{kind} run encountered an exception{colon} {format_exception(error)}"
+    return State(StateType.FAILED, message=message, data=error)
 
 
 def state_of_timeout(error: TimeoutError, kind: str, seconds: float) -> State:

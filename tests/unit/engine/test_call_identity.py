@@ -28,7 +28,6 @@ class Shop:
         return self.stock - sold
 
 
-
 CALLS: dict[str, tuple[Callable[[], int], Callable[[], int], int]] = {
     "methods of two objects": (lambda: Shop(10).left(1), lambda: Shop(20).left(1), 19),
     "submitted methods": (lambda: Shop(10).left.submit(1).result(), lambda: Shop(20).left.submit(1).result(), 19),

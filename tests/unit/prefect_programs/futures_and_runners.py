@@ -36,13 +36,13 @@ def threads():
     try:
         slow.result(timeout=0.01)
     except TimeoutError:
-        pass
+        pass  # as it has to be
     else:
         raise AssertionError
     try:
         list(as_completed([slow], timeout=0.01))
     except TimeoutError:
-        pass
+        pass  # as it has to be
     else:
         raise AssertionError
     assert not slow.state.is_final()
