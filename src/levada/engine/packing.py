@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _AFTER_THE_CHILD = 1_000_000
 """Records of one task run that a child may write before the parent's own would sort among them."""
 
+_MOST_PACKED_TASKS = 64
+"""Tasks that a flow run keeps packed."""
+
 
 def pack(call: TaskCall) -> bytes:
     """A task call as bytes for another process: the task, its parameters with results in place, where it stands.
@@ -69,6 +72,8 @@ def _packed_task(task: Any, ctx: FlowRunContext | None, cloudpickle: Any) -> byt
     kept = {} if ctx is None else ctx.graph.packed_tasks
     found = kept.get(id(task))
     if found is None:
+        if len(kept) >= _MOST_PACKED_TASKS:  # methods and `with_options` make a task of their own at each use
+            kept.pop(next(iter(kept)), None)
         # The task is kept beside its bytes: as long as it lives, nothing else has its id.
         found = kept[id(task)] = (task, bytes(cloudpickle.dumps(task)))
     packed: bytes = found[1]
