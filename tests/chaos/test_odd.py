@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -96,7 +95,7 @@ def test_a_flow_whose_journal_fails_for_a_moment_loses_nothing(
         assert program.ended() == 0, program
         assert program.lines == ["gave 50"]
     assert 1 <= len(warnings_of(program.errors)) <= 2, program
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     run, states, lines = look(levada_home)
     assert run.state_name == "Completed"
     assert states == {"Completed": 50}
