@@ -37,31 +37,23 @@ STREAMED = Payload("none", preview="the items went to the caller as they came")
 
 def task_steps(call: TaskCall) -> Steps:
     """Carry one task call out; returns its final state and raises only what must end the caller too."""
-    state = yield from _until_end(call)
-    if observers.active:
-        observers.finished(call.task.name, state)
-    return state
-
-
-def _until_end(call: TaskCall) -> Steps:
-    """Carry the call out, however that ends."""
     known = call.known
     if known is not None and known.payload is not None and not call.streamed:
         reused = _reuse(call, known.payload)
         if reused is not None:
-            return reused
+            return _told(call, reused)
     if call.inputs.rich or call.wait_for is not None:
         try:
             yield from _ready(call)
         except NotReady as reason:
-            return _not_ready(call, reason)
+            return _told(call, _not_ready(call, reason))
     if call.task.task_run_name is not None:
         yield from _rename(call)
     ctx = _context(call)
     try:
         call.lease = (yield from _slots(call)) if call.tags else None
     except Exception as error:  # noqa: BLE001 - a limit that can never be met, or a database that cannot be asked
-        return _refused(call, ctx, error)
+        return _told(call, _refused(call, ctx, error))
     printed = None
     if ctx.log_prints:
         # Not left to the flow run: it may not log prints itself, or run in another process.
@@ -75,6 +67,13 @@ def _until_end(call: TaskCall) -> Steps:
             printed()
         if call.lease is not None:
             call.session.limits().release(call.lease)
+    return _told(call, state)
+
+
+def _told(call: TaskCall, state: State) -> State:
+    """The final state, after whoever watches was told of it."""
+    if observers.active:
+        observers.finished(call.task.name, state)
     return state
 
 
