@@ -137,6 +137,7 @@ def harness(
             used = clock or (VirtualClock() if virtual_clock else None)
             if used is not None:
                 session.clock = used
+                session.results.now_us = used.now_us
             before = sessions.replace(session)
             test = Harness(home, session, used)
             try:
