@@ -41,7 +41,7 @@ def levada_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     yield home
     left = sessions.replace(None)
     if left is not None:
-        left.journal.close()
+        left.close()
 
 
 @pytest.fixture(autouse=True)

@@ -81,7 +81,8 @@ def build() -> Session:
         version=__version__,
     )
     mailbox = Mailbox(journal)
-    atexit.register(journal.close)
+    atexit.register(session.close)
+    session.on_close.extend((mailbox.stop, journal.close, lambda: atexit.unregister(session.close)))
     return session
 
 

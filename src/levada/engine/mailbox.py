@@ -38,6 +38,10 @@ class Mailbox:
             self._thread = threading.Thread(target=self._run, name="levada-mailbox", daemon=True)
             self._thread.start()
 
+    def stop(self) -> None:
+        """Stop listening."""
+        self._stopped.set()
+
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL):
             try:

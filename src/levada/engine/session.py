@@ -102,8 +102,15 @@ class Session:
         self.on_run = on_run
         """Called before each flow run: makes the journal ready, the logging, the mailbox."""
         self.version = version
+        self.on_close: list[Callable[[], object]] = []
+        """What gives the session's parts up, in order."""
         self.parts: dict[str, Any] = {}
         """What other rooms hang onto the session: made once, shared by all runs."""
+
+    def close(self) -> None:
+        """Give everything up that the session holds: its journal, its thread. May be called again."""
+        while self.on_close:
+            self.on_close.pop(0)()
 
 
 _current: Session | None = None

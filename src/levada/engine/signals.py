@@ -55,6 +55,11 @@ def leave(ctx: FlowRunContext) -> None:
     """A flow's function has ended."""
     with _lock:
         _live.remove(ctx)
+        # What came too late for this run is nobody's: threads and asyncio tasks that come later may have its key.
+        if not any(other.thread == ctx.thread for other in _live):
+            _endings.pop(ctx.thread, None)
+        if ctx.loop is not None and not any(other.loop == ctx.loop for other in _live):
+            _endings.pop(id(ctx.loop[1]), None)
         if not any(other.thread == threading.main_thread().ident for other in _live):
             _restore()
 

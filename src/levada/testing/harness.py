@@ -110,7 +110,7 @@ class Harness:
 
     def close(self) -> None:
         """Give everything up."""
-        self.session.journal.close()
+        self.session.close()
         if self._plane is not None:
             self._plane.close()
 
