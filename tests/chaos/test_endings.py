@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from levada.control import ControlPlane
 from levada.core.states import FINAL_TYPES, StateType
 from levada.testing import eventually
 from levada.wire.filters import FlowRunQuery, TaskRunQuery
-from tests.chaos.processes import LONG, Running, levada, levada_json, start
+from tests.chaos.processes import LONG, PROGRAMS, Running, levada, levada_json, start
 
 pytestmark = pytest.mark.chaos
 
@@ -157,3 +158,21 @@ def test_one_submitted_task_is_cancelled_from_another_process_and_the_flow_goes_
         assert program.lines[-2:] == ["first Cancelled", "over"]
     (run,) = levada_json(levada_home, "flow-run", "ls")
     assert run["state_name"] == "Completed"
+
+
+@pytest.mark.parametrize("shape", ["processes", "submitted", "outer"])
+def test_a_killed_program_leaves_no_process_behind_and_its_runs_are_crashed(shape: str, levada_home: Path) -> None:
+    with began(shape, levada_home) as program:
+        program.kill()
+        eventually(lambda: not program.others(), 10)
+    runs = levada_json(levada_home, "flow-run", "ls")
+    tasks = levada_json(levada_home, "task-run", "ls")
+    assert {one["state_name"] for one in [*runs, *tasks]} == {"Crashed"}
+
+
+def test_a_command_that_runs_a_flow_says_that_it_was_interrupted(levada_home: Path) -> None:
+    command = [sys.executable, "-m", "levada.cli", "run", f"{PROGRAMS / 'ending.py'}:sleeping"]
+    with Running(command, levada_home).said("working") as program:
+        assert program.signal(signal.SIGINT).ended() == 130, program
+        check_ended(levada_home, program, "Cancelled", "cancellation")
+        assert "Traceback" not in program.errors, program
