@@ -60,7 +60,7 @@ def find_id(wanted: Identifier, starting_with: Callable[[bytes, bytes, int], lis
         return wanted
     bounds = id_range(wanted)
     if bounds is None:
-        raise ObjectNotFound(f"There is no {what} {wanted!r}.")
+        raise ObjectNotFound(f"There is no {what} {wanted!r}; ids are written with 0-9, a-f and dashes.")
     found = starting_with(*bounds, _SHOWN_CANDIDATES + 1)
     if not found:
         raise ObjectNotFound(f"There is no {what} whose id begins with {wanted!r}.")
@@ -170,6 +170,8 @@ def artifact(transaction: Transaction, wanted: Identifier) -> ArtifactView:
         named: RowPage = transaction.artifacts.page(ArtifactQuery(keys=[wanted], latest_of_key=True, limit=1))
         if named.rows:
             return artifact_view(named.rows[0])
+        if id_range(wanted) is None:
+            raise ObjectNotFound(f"There is no artifact {wanted!r}.")
     identifier = find_id(wanted, transaction.artifacts.starting_with, "artifact")
     row = transaction.artifacts.load([identifier]).get(identifier)
     if row is None:
