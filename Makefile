@@ -32,7 +32,7 @@ bench: $(READY) ## Measure Levada beside its peers (peers are installed on deman
 	$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(READY) ## Run the chaos tests in their long form: kills, torn files, full disks, many processes
-	LEVADA_CHAOS=long $(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
+	LEVADA_CHAOS=long $(BIN)/python -m pytest tests/chaos -m chaos -o faulthandler_timeout=1800 $(ARGS)
 
 matrix: ## Run the tests on every supported Python that this machine has
 	JOBS=$(JOBS) sh tools/matrix.sh $(ARGS)

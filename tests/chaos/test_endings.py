@@ -113,7 +113,7 @@ def test_a_run_is_ended_at_any_moment_also_while_the_engine_is_at_work(
     shape: str, number: signal.Signals | str, tmp_path: Path
 ) -> None:
     """A signal used to be raised wherever Python stood: in the middle of the engine, it took the final state along."""
-    for turn in range(30 if LONG else 1):
+    for turn in range(20 if LONG else 1):
         home = tmp_path / str(turn)
         with start("ending.py", home, shape).said("working") as program:
             program.lives_after(random.uniform(0, 0.05))

@@ -43,7 +43,7 @@ def check_rest_is_kept(home: Path, least: int) -> None:
 
 def test_a_torn_end_is_told_and_cut(dead: Path, tmp_path: Path) -> None:
     whole = segment_of(dead).stat().st_size
-    for number in range(100 if LONG else 3):
+    for number in range(40 if LONG else 2):
         home = tmp_path / str(number)
         shutil.copytree(dead, home)
         segment = segment_of(home)
@@ -59,7 +59,7 @@ def test_damage_in_the_middle_costs_what_it_hit_and_nothing_else(dead: Path, tmp
     pristine = tmp_path / "pristine"
     shutil.copytree(dead, pristine)
     tasks = len(levada_json(pristine, "task-run", "ls", "--all"))
-    for number in range(100 if LONG else 3):
+    for number in range(40 if LONG else 2):
         home = tmp_path / str(number)
         shutil.copytree(dead, home)
         segment = segment_of(home)
