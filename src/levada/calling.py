@@ -65,6 +65,9 @@ async def _aiterated_task(steps: Any, clock: Any) -> Any:
         state.result()  # raises what the run raised; the value of an async generator is nobody's
 
 
+_DOING = {"submit": "submission", "map": "mapped task runs"}
+
+
 def flow_for(task: Task[Any, Any], verb: str) -> FlowRunContext:
     """The flow run in which a task is submitted.
 
@@ -74,8 +77,8 @@ def flow_for(task: Task[Any, Any], verb: str) -> FlowRunContext:
     flow = flow_var.get()
     if flow is None:
         raise MissingContextError(
-            f"Task {task.name!r} can be given to `{verb}` only inside a flow. Call it directly to run it here, or use "
-            "`.delay` to hand it to a worker."
+            f"Unable to determine task runner to use for {_DOING[verb]}: task {task.name!r} can be given to `{verb}` "
+            "only inside a flow. Call it directly to run it here, or use `.delay` to hand it to a worker."
         )
     return flow
 
