@@ -19,7 +19,8 @@ from tests.chaos.programs.journey import expected
 
 pytestmark = pytest.mark.chaos
 
-ROUNDS = 30  # many enough that a kill in the middle strikes in the middle, also when the killer gets little processor time
+ROUNDS = 30
+"""Many enough that a kill in the middle strikes in the middle, also when the killer gets little processor time."""
 
 
 class Journey:

@@ -57,14 +57,14 @@ def ingest(transaction: Transaction, writer: bytes, batch: Iterable[tuple[int, R
             artifacts.setdefault(record.artifact, []).append(record)
         else:
             runs.setdefault(record.run, []).append(record)
-    _ingest_runs(transaction, runs)
+    _ingest_runs(transaction, writer, runs)
     _ingest_tasks(transaction, writer, tasks)
     _ingest_logs(transaction, writer, logs)
     _ingest_artifacts(transaction, artifacts)
     return Ingested(count, len(runs), len(tasks), len(logs), len(artifacts))
 
 
-def _ingest_runs(transaction: Transaction, runs: dict[bytes, list[RunRecord]]) -> None:
+def _ingest_runs(transaction: Transaction, writer: bytes, runs: dict[bytes, list[RunRecord]]) -> None:
     if not runs:
         return
     before = transaction.flow_runs.load(runs)
@@ -72,6 +72,9 @@ def _ingest_runs(transaction: Transaction, runs: dict[bytes, list[RunRecord]]) -
     flows: dict[str, int] = {}
     for run, records in runs.items():
         row, tags[run] = merge_run(run, before.get(run), records)
+        if row.writer is None:
+            # The record that names the owner is damaged, or not here yet: without one the run would never end.
+            row = row._replace(writer=writer)
         rows.append(row)
         if row.flow:
             flows[row.flow] = min(row.created, flows.get(row.flow, row.created))

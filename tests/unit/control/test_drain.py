@@ -158,6 +158,17 @@ def test_the_unfinished_runs_of_a_dead_process_crash_and_say_why(control: Contro
     assert [line.message for line in control.read_logs(LogQuery(flow_run_ids=[process.id])).items] == ["the last words"]
 
 
+def test_a_run_whose_opening_is_damaged_crashes_with_its_process_all_the_same(control: ControlPlane) -> None:
+    """The opening names the owner; a run without one used to stay Running for ever."""
+    process = Process(control.home)
+    process.journal.append(make.run_state(process.run, RUNNING, 2))
+    control.drain()
+    assert state_of(control, process.id) is RUNNING
+    process.die()
+    control.drain()
+    assert state_of(control, process.id) is CRASHED
+
+
 def test_a_run_that_ended_stays_as_it_ended_when_its_process_is_gone(control: ControlPlane) -> None:
     process = Process(control.home).start()
     process.finish(FAILED)
