@@ -32,6 +32,9 @@ from levada.task_runners.base import Job, TaskRunner, checked_limit
 from levada.task_runners.frames import BROKEN, CANCEL, FAULT, JOB, LIMIT, QUIT, READY, START, STATE, Channel
 from levada.task_runners.threads import Threads
 
+CANCEL_AFTER = 2.0
+"""Seconds that a cancelled task has to clean up in its process, before the process is killed."""
+
 KILL_AFTER = 0.5
 """Seconds after the deadline of an attempt, or after a request to cancel, at which its process is killed."""
 QUIT_WITHIN = 5.0
@@ -216,7 +219,7 @@ class Child:
                 return False
         self._send(CANCEL)
         verdict = state_of_end(RunCancelled("The task run was cancelled, and its process killed."))
-        killer = threading.Timer(KILL_AFTER, self._kill, args=(verdict, job))
+        killer = threading.Timer(CANCEL_AFTER, self._kill, args=(verdict, job))
         killer.daemon = True
         killer.start()
         return True
