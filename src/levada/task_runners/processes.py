@@ -36,7 +36,7 @@ CANCEL_AFTER = 2.0
 """Seconds that a cancelled task has to clean up in its process, before the process is killed."""
 
 KILL_AFTER = 0.5
-"""Seconds after the deadline of an attempt, or after a request to cancel, at which its process is killed."""
+"""Seconds after the deadline of an attempt at which its process is killed."""
 QUIT_WITHIN = 5.0
 """Seconds that a child has to end in good order."""
 
