@@ -8,6 +8,7 @@ from functools import update_wrapper
 from types import MethodType
 from typing import Any
 
+from levada.annotations import NotSet
 from levada.core.errors import ReservedArgumentError
 from levada.core.identity import PLAIN, code_digest, digest_inputs
 from levada.core.naming import check_template, render_template
@@ -26,6 +27,7 @@ class Definition:
 
     fn: Callable[..., Any]
     name: str
+    options: dict[str, Any]
     isasync: bool
     isgenerator: bool
     ismethod: bool
@@ -90,6 +92,35 @@ class Definition:
 
     def hooks_changed(self) -> None:
         """Called when hooks were added."""
+
+    def changed(self, given: dict[str, Any], **kept_as: Any) -> Any:
+        """The same definition with other options.
+
+        Args:
+            given: options by name; `NotSet` leaves one as it is.
+            kept_as: what options count as where they are not given.
+
+        Raises:
+            TypeError: there is no such option.
+        """
+        unknown = set(given) - set(self.options)
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}.with_options() got an unexpected keyword argument {min(unknown)!r}; "
+                f"options are: {', '.join(sorted(self.options))}"
+            )
+        hooks = {name: list(getattr(self, f"{name}_hooks")) for name in self.hook_names}
+        wanted = {name: value for name, value in given.items() if value is not NotSet}
+        function = getattr(self.fn, "__func__", self.fn)
+        if self.isclassmethod:
+            function = classmethod(function)
+        elif self.isstaticmethod:
+            function = staticmethod(function)
+        make: Any = type(self)
+        made = make(function, **{**self.options, **hooks, **kept_as, **wanted})
+        if hasattr(self.fn, "__self__"):  # bound to an instance or a class, and so is the other
+            made.fn, made.signature, made.ismethod = self.fn, self.signature, True
+        return made
 
     def check_run_name(self, template: Any, field: str) -> None:
         """Make sure that a run-name template can work.

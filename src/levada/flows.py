@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 from uuid import UUID
 
-from levada.annotations import NotSet
 from levada.core.errors import ParameterTypeError, ServerRequired, SignatureMismatchError
 from levada.core.identity import content_digest
 from levada.core.naming import check_name
@@ -209,26 +208,8 @@ class Flow(Definition, Generic[P, R]):
         Raises:
             TypeError: there is no such option.
         """
-        unknown = set(options) - set(self.options)
-        if unknown:
-            raise TypeError(
-                f"Flow.with_options() got an unexpected keyword argument {min(unknown)!r}; "
-                f"options are: {', '.join(sorted(self.options))}"
-            )
-        kept = dict(self.options)
-        for hook in HOOKS:
-            kept[hook] = list(getattr(self, f"{hook}_hooks"))
-        given = {key: value for key, value in options.items() if value is not NotSet}
-        function = getattr(self.fn, "__func__", self.fn)
-        original: Any = function
-        if self.isclassmethod:
-            original = classmethod(function)
-        elif self.isstaticmethod:
-            original = staticmethod(function)
-        changed: Flow[P, R] = type(self)(original, **{**kept, **given})
-        if hasattr(self.fn, "__self__"):  # bound to an instance or a class, and so is the other
-            changed.fn, changed.signature, changed.ismethod = self.fn, self.signature, True
-        return changed
+        made: Flow[P, R] = self.changed(options)
+        return made
 
     @property
     def parameters(self) -> Any:

@@ -339,30 +339,14 @@ class Task(Definition, Generic[P, R]):
         Raises:
             TypeError: there is no such option.
         """
-        unknown = set(options) - set(self.options)
-        if unknown:
-            raise TypeError(
-                f"Task.with_options() got an unexpected keyword argument {min(unknown)!r}; "
-                f"options are: {', '.join(sorted(self.options))}"
-            )
-        kept = dict(self.options)
-        for hook in HOOKS:
-            kept[hook] = list(getattr(self, f"{hook}_hooks"))
-        given = {key: value for key, value in options.items() if value is not NotSet}
-        if "cache_policy" in given and "cache_key_fn" not in given:
-            kept["cache_key_fn"] = None
-        if "cache_key_fn" in given and "cache_policy" not in given:
-            kept["cache_policy"] = NotSet
-        changed: Task[P, R] = type(self)(self._original(), **{**kept, **given})
-        if hasattr(self.fn, "__self__"):  # bound to an instance or a class, and so is the other
-            changed.fn, changed.signature, changed.ismethod = self.fn, self.signature, True
-        return changed
-
-    def _original(self) -> Any:
-        function = getattr(self.fn, "__func__", self.fn)
-        if self.isclassmethod:
-            return classmethod(function)
-        return staticmethod(function) if self.isstaticmethod else function
+        # A new policy replaces the key function, and the other way round.
+        kept_as: dict[str, Any] = {}
+        if options.get("cache_policy", NotSet) is not NotSet:
+            kept_as["cache_key_fn"] = None
+        elif options.get("cache_key_fn", NotSet) is not NotSet:
+            kept_as["cache_policy"] = NotSet
+        made: Task[P, R] = self.changed(options, **kept_as)
+        return made
 
     def on_completion(self, fn: Any) -> Any:
         """Call `fn(task, task_run, state)` when a run completes; also from the cache."""
