@@ -28,6 +28,13 @@
     ├── JournalError
     │   └── JournalCorrupted
     ├── ServerRequired                a feature that needs a server, and none is configured
+    ├── ServerError                   what was asked of a server did not come to pass
+    │   ├── ServerUnavailable         nobody answers, or not now; it was tried again before
+    │   ├── NotAuthenticated  NotPermitted
+    │   └── RequestTooLarge  TooManyRequests
+    ├── StoreUnavailable              the database cannot be reached now
+    ├── RequestInvalid                a request whose fields cannot be used
+    ├── TransitionRefused             a rule stands against the state asked for
     ├── ConcurrencySlotAcquisitionError
     │   └── AcquireConcurrencySlotTimeoutError  (also TimeoutError)
     ├── RollBack                      raised by authors to roll a transaction back
@@ -200,6 +207,47 @@ class JournalCorrupted(JournalError):  # noqa: N818
 
 class ServerRequired(LevadaError):  # noqa: N818
     """This needs a Levada server, and none is configured."""
+
+
+class ServerError(LevadaError):
+    """The server could not do what it was asked."""
+
+
+class ServerUnavailable(ServerError):  # noqa: N818
+    """The server does not answer now."""
+
+
+class NotAuthenticated(ServerError):  # noqa: N818
+    """The server does not know who is asking."""
+
+
+class NotPermitted(ServerError):  # noqa: N818
+    """Whoever is asking may not do this."""
+
+
+class RequestTooLarge(ServerError):  # noqa: N818
+    """The request is larger than the server takes."""
+
+
+class TooManyRequests(ServerError):  # noqa: N818
+    """The server has more to do than it can; ask again later."""
+
+
+class StoreUnavailable(LevadaError):  # noqa: N818
+    """The database cannot be reached now."""
+
+
+class RequestInvalid(LevadaError):  # noqa: N818
+    """Fields of the request cannot be used."""
+
+    def __init__(self, message: str | None = None, fields: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
+        """Path and problem of each field that cannot be used, e.g. ``("$.limit", "must be at least 1")``."""
+
+
+class TransitionRefused(LevadaError):  # noqa: N818
+    """A rule stands against the state that was asked for."""
 
 
 class ConcurrencySlotAcquisitionError(LevadaError):

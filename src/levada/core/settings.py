@@ -27,7 +27,7 @@ _Seconds = Annotated[float, Meta(ge=0)]
 
 
 class ApiSettings(Struct, frozen=True):
-    """Where the control plane is. This version has no server yet: these are kept for it, and only shown."""
+    """Where the control plane is, and how it is talked to."""
 
     url: Annotated[
         str | None,
@@ -37,6 +37,108 @@ class ApiSettings(Struct, frozen=True):
         ),
     ] = None
     key: Annotated[str | None, Meta(description="Key that the server knows us by.", extra={"secret": True})] = None
+    auth_string: Annotated[
+        str | None,
+        Meta(
+            description="`user:password` for a server that is guarded by one password instead of keys.",
+            extra={"secret": True},
+        ),
+    ] = None
+    request_timeout: Annotated[
+        float, Meta(gt=0, description="Seconds after which a request that got no answer is given up.")
+    ] = 60.0
+    max_retries: Annotated[
+        int, Meta(ge=0, description="How often a request is sent again when the server is away or busy.")
+    ] = 5
+
+
+class ServerSettings(Struct, frozen=True):
+    """How `levada server` serves."""
+
+    host: Annotated[
+        str,
+        Meta(description="Address to listen on. Beyond this machine it needs `server.auth_string` or API keys."),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on.")] = 4200
+    workers: Annotated[_AtLeastOne, Meta(description="Processes that answer requests; several need PostgreSQL.")] = 1
+    auth: Annotated[
+        Literal["auto", "required", "off"],
+        Meta(
+            description="Who may ask: `required` demands an API key or the password, `off` asks nobody, `auto` demands "
+            "one when there is a password or a key."
+        ),
+    ] = "auto"
+    auth_string: Annotated[
+        str | None,
+        Meta(description="`user:password` that opens the whole server.", extra={"secret": True}),
+    ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Names by which the server may be asked, beside its own address; against DNS rebinding."),
+    ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="Web origins whose pages may ask. Unset: none but the server's own.")
+    ] = ()
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body, in bytes.")] = 32 * 1024 * 1024
+    max_page_size: Annotated[_AtLeastOne, Meta(description="Most items of one page of a list.")] = 1000
+    concurrent_reads: Annotated[
+        _AtLeastOne, Meta(description="How many lists, counts and graphs are read at once; others wait in line.")
+    ] = 2
+
+
+class DatabaseSettings(Struct, frozen=True):
+    """The database of a server."""
+
+    url: Annotated[
+        str | None,
+        Meta(
+            description="`postgresql://user:password@host/name`. Unset: SQLite in the home.",
+            extra={"secret": True},
+        ),
+    ] = None
+    pool_size: Annotated[_AtLeastOne, Meta(description="Connections for ingest, state changes and services.")] = 8
+    read_pool_size: Annotated[_AtLeastOne, Meta(description="Connections for lists, counts and graphs.")] = 4
+    connect_timeout: Annotated[float, Meta(gt=0, description="Seconds to wait for a connection.")] = 5.0
+    read_timeout: Annotated[
+        float, Meta(gt=0, description="Seconds after which PostgreSQL gives up a list, count or graph.")
+    ] = 10.0
+    prepared_statements: Annotated[
+        bool, Meta(description="Whether statements are prepared; switch off behind PgBouncer in transaction mode.")
+    ] = True
+    upgrade_on_start: Annotated[bool, Meta(description="Bring the schema up to date when a server starts.")] = True
+
+
+class LeaseSettings(Struct, frozen=True):
+    """When a process that reports to a server counts as gone."""
+
+    seconds: Annotated[
+        float,
+        Meta(ge=2, description="Seconds of silence after which the open runs of a process become Crashed."),
+    ] = 20.0
+    renew_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds between two signs of life of a process that records nothing.")
+    ] = 5.0
+
+
+class RetentionSettings(Struct, frozen=True):
+    """How long a server keeps things; runs that have not ended are always kept."""
+
+    enabled: Annotated[bool, Meta(description="Whether a server removes what is old.")] = True
+    runs_days: Annotated[float, Meta(gt=0, description="Days to keep completed and cancelled runs.")] = 90.0
+    failed_runs_days: Annotated[float, Meta(gt=0, description="Days to keep failed and crashed runs.")] = 180.0
+    logs_days: Annotated[float, Meta(gt=0, description="Days to keep lines of log.")] = 30.0
+    events_days: Annotated[float, Meta(gt=0, description="Days to keep events.")] = 30.0
+
+
+class ServiceSettings(Struct, frozen=True):
+    """The loops that a server runs beside answering."""
+
+    late_after_seconds: Annotated[
+        float, Meta(ge=0, description="Seconds after its time at which a scheduled run that did not start is Late.")
+    ] = 15.0
+    disabled: Annotated[
+        tuple[str, ...], Meta(description="Names of services not to run here; see `levada server services ls`.")
+    ] = ()
 
 
 class ResultSettings(Struct, frozen=True):
@@ -223,6 +325,11 @@ class Settings(Struct, frozen=True):
     logging: LoggingSettings = LoggingSettings()
     cli: CliSettings = CliSettings()
     concurrency: ConcurrencySettings = ConcurrencySettings()
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    leases: LeaseSettings = LeaseSettings()
+    retention: RetentionSettings = RetentionSettings()
+    services: ServiceSettings = ServiceSettings()
     sources: dict[str, Source] = {}
 
     def value(self, name: str) -> Any:

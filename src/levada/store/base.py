@@ -7,11 +7,18 @@ ids are 16 raw bytes. Another database is another implementation of these protoc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from levada.wire.events import EventQuery
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
+from levada.wire.objects import TableSize
+
+T = TypeVar("T")
+
+MESSAGE_LENGTH = 500
+"""Characters of a state's message that stand in a column of their own."""
 
 UNKNOWN_STATE = 15
 """State code of a row whose subject was renamed or logged about, but of which no state arrived yet."""
@@ -37,6 +44,16 @@ class FlowRunRow(NamedTuple):
     created: int
     started: int | None
     ended: int | None
+    expected: int | None
+    """When it should start; of a run that nobody scheduled, when it was made."""
+    deployment: bytes | None
+    version: str | None
+    """Of its flow."""
+    created_by: str | None
+    message: str | None
+    """Of the present state, cut at `MESSAGE_LENGTH`."""
+    changed: int
+    """When the row last changed, by the store's clock; see `Transaction.now`."""
     body: bytes
 
 
@@ -54,7 +71,24 @@ class TaskRunRow(NamedTuple):
     """Tags between unit separators, so that one can be looked for; None when there are none."""
     holder: bytes | None
     """Writer of the current state while that is not final: when it dies, the task run crashes."""
+    message: str | None
+    """Of the present state when it says something went wrong, cut at `MESSAGE_LENGTH`; most task runs have none."""
+    changed: int
+    """When the row last changed, by the store's clock."""
     body: bytes
+
+
+class EventRow(NamedTuple):
+    """An event. `position` is None until the outbox has dispatched it."""
+
+    id: bytes
+    position: int | None
+    occurred: int
+    event: str
+    resource: str
+    run: bytes | None
+    body: bytes
+    """`levada.wire.events.Event`, as MessagePack."""
 
 
 class LogRow(NamedTuple):
@@ -104,6 +138,12 @@ class WriterRow(NamedTuple):
     segment: int
     offset: int
     sequence: int
+    renewed: int | None = None
+    """When a writer that ships last said something; None for the journals of the store's own home."""
+    expires: int | None = None
+    """When it counts as gone unless it says something; None for local journals, and once it was given up."""
+    host: str = ""
+    pid: int = 0
 
 
 class RowPage(NamedTuple):
@@ -120,8 +160,8 @@ class FlowRunTable(Protocol):
         """The rows there are of these ids."""
         ...
 
-    def save(self, rows: Sequence[FlowRunRow], tags: Mapping[bytes, Sequence[str]]) -> None:
-        """Insert or replace rows; `tags` holds the tags of every one of them."""
+    def save(self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]]) -> None:
+        """Insert or replace rows; `facts` holds those of every one of them (`levada.store.facts`)."""
         ...
 
     def page(self, query: FlowRunQuery) -> RowPage:
@@ -198,6 +238,34 @@ class TaskRunTable(Protocol):
 
     def delete_of_run(self, run: bytes, limit: int) -> int:
         """Remove up to so many rows of a flow run; how many went."""
+        ...
+
+
+class EventTable(Protocol):
+    """Events: at once the outbox and what is kept of it."""
+
+    def add(self, rows: Sequence[EventRow]) -> int:
+        """Add events that are not there; how many were new. They wait in the outbox, without a position."""
+        ...
+
+    def dispatch(self, limit: int) -> list[EventRow]:
+        """Give positions, without gaps, to events that have none, oldest first; one dispatcher at a time."""
+        ...
+
+    def after(self, position: int, limit: int) -> list[EventRow]:
+        """Dispatched events beyond a position, in its order."""
+        ...
+
+    def last_position(self) -> int:
+        """The position of the newest dispatched event; 0 when there is none."""
+        ...
+
+    def page(self, query: EventQuery) -> RowPage:
+        """A page by id, newest first unless asked otherwise."""
+        ...
+
+    def count_by(self, query: EventQuery, by: str, start: int, step: int) -> dict[Any, int]:
+        """How many events, by `event`, `resource`, or (`time`) by how many steps of microseconds after `start`."""
         ...
 
 
@@ -298,7 +366,29 @@ class Transaction(Protocol):
     artifacts: ArtifactTable
     flows: FlowTable
     writers: WriterTable
+    events: EventTable
     meta: MetaTable
+
+    @property
+    def now(self) -> int:
+        """Microseconds since 1970 by the database's clock; the same throughout a transaction."""
+        ...
+
+    def lock(self, *keys: bytes | str) -> None:
+        """Keep other writing transactions that lock one of the keys out until this one ends.
+
+        Runs are locked by their id before their rows are changed, limits by `limit:` and their name. On SQLite there
+        is only one writing transaction anyway. Lock everything in one call, so that the order is always the same.
+        """
+        ...
+
+    def announce(self, topic: str, text: str = "") -> None:
+        """Wake those who listen to a topic, on every replica, once this transaction is committed.
+
+        Topics: `events`, `runs` (text: hex ids of runs that changed), `logs` (hex id of the run and `@` and the time of
+        the oldest new line), `limits` (name of the limit), `commands` (hex id of the writer).
+        """
+        ...
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give all its rows.
@@ -309,7 +399,27 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """A database of rows. Safe to use from many threads; a forked child opens its own connections."""
+    """A database of rows. Safe to use from many threads; a forked child opens its own connections.
+
+    Raises:
+        StoreUnavailable: (from every method) the database cannot be reached now.
+    """
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Do `work` in a writing transaction; again from the start when the database broke it off for a conflict."""
+        ...
+
+    def listen(self, heard: Callable[[str, str], None]) -> Callable[[], None]:
+        """Have `heard` called with topic and text of announcements, from a thread of the store; returns how to stop.
+
+        On PostgreSQL those of all replicas; on SQLite those of this process. Nothing is promised: a connection may be
+        lost and found again (then `heard` is called with the topic `""`), so listeners look by themselves now and then.
+        """
+        ...
+
+    def table_sizes(self) -> list[TableSize]:
+        """Bytes and estimated rows of every table, partitions together."""
+        ...
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A transaction that sees one moment and changes nothing."""

@@ -27,6 +27,28 @@ class FlowRunQuery(Struct, omit_defaults=True, kw_only=True):
     """True: only runs without a parent; False: only subflow runs."""
     started_after: datetime | None = None
     started_before: datetime | None = None
+    ended_after: datetime | None = None
+    ended_before: datetime | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    expected_after: datetime | None = None
+    expected_before: datetime | None = None
+    tags_any: list[str] | None = None
+    parameters: dict[str, str] | None = None
+    """Parameters that must have these values, compared as the short text shown for them."""
+    labels: dict[str, str] | None = None
+    """Labels that must have these values, compared as text."""
+    min_seconds: float | None = None
+    """Shortest duration; a run that has not ended has none."""
+    max_seconds: float | None = None
+    error_like: str | None = None
+    """Text that the message of the present state contains."""
+    deployment_ids: list[UUID] | None = None
+    created_by: list[str] | None = None
+    flow_versions: list[str] | None = None
+    sort: str | None = None
+    """`id`, `started`, `ended`, `expected`, `name` or `duration`, with `-` before it for the greatest first; None: by
+    id, the newest first (`oldest_first` is `id`)."""
     oldest_first: bool = False
     limit: int = 200
     cursor: str | None = None
@@ -44,6 +66,9 @@ class TaskRunQuery(Struct, omit_defaults=True, kw_only=True):
     state_types: list[StateType] | None = None
     state_names: list[str] | None = None
     tags_all: list[str] | None = None
+    error_like: str | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
     newest_first: bool = False
     limit: int = 200
     cursor: str | None = None
@@ -56,6 +81,8 @@ class LogQuery(Struct, omit_defaults=True, kw_only=True):
     task_run_ids: list[UUID] | None = None
     min_level: int | None = None
     text: str | None = None
+    """Words that all occur; `-word` must not, `"several words"` stand together, `a OR b` either."""
+    loggers: list[str] | None = None
     after: datetime | None = None
     before: datetime | None = None
     newest_first: bool = False

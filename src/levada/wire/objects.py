@@ -250,3 +250,92 @@ class Page(Struct):
 
     items: list[Any]
     next: str | None = None
+
+
+class Count(Struct):
+    """How many there are, counted up to a bound."""
+
+    count: int
+    exact: bool = True
+    """False: there are at least so many."""
+
+
+class HistoryBucket(Struct):
+    """One part of a time range, with how many runs fall into it, by state."""
+
+    start: datetime
+    end: datetime
+    states: list[StateCount] = field(default_factory=list)
+
+
+class StateCount(Struct, omit_defaults=True):
+    """How many runs are in a state, and their lateness and durations together."""
+
+    type: StateType
+    name: str
+    count: int
+    total_seconds: float = 0.0
+    late_seconds: float = 0.0
+
+
+class GraphNode(Struct, omit_defaults=True):
+    """A task run or subflow run in the picture of a flow run."""
+
+    id: UUID
+    kind: str
+    """`task-run` or `flow-run`."""
+    label: str
+    state_type: StateType | None = None
+    state_name: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    parents: list[UUID] = field(default_factory=list)
+    """Task runs whose results went into it, or that it waited for."""
+    encapsulating: UUID | None = None
+    """The task run in which it was called."""
+    child_flow_run_id: UUID | None = None
+    map_id: str | None = None
+    map_index: int | None = None
+
+
+class Graph(Struct, omit_defaults=True):
+    """What happened inside a flow run; with `since`, only what changed after that moment."""
+
+    flow_run_id: UUID
+    start_time: datetime | None
+    end_time: datetime | None
+    nodes: list[GraphNode]
+    changed: datetime
+    """Pass it on as `since` to get only what changed from here on."""
+    next: str | None = None
+    """More nodes: pass it on as `cursor`."""
+
+
+class Lateness(Struct):
+    """How late runs started, or are, on average."""
+
+    average_seconds: float
+    runs: int
+
+
+class ApiKeyView(Struct, omit_defaults=True):
+    """A key as the server knows it; the key itself is shown once, when it is made."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[str]
+    created: datetime
+    expires: datetime | None = None
+    last_used: datetime | None = None
+    revoked: datetime | None = None
+
+
+class TableSize(Struct, omit_defaults=True):
+    """How much room a table takes."""
+
+    name: str
+    bytes: int
+    rows: int
+    """Estimated."""
+    oldest: datetime | None = None

@@ -1,0 +1,376 @@
+"""The verbs of a control plane, as one protocol with two implementations.
+
+`levada.control.plane.ControlPlane` carries them out in this process, on a store; `levada.client.http.RemotePlane`
+asks a server, whose handlers call the first. Every verb says which request it is. One conformance suite
+(``tests/contract/test_planes.py``) is held over both, so that a program cannot tell them apart.
+
+A run is named by its UUID, its 16 bytes, text of it, or the beginning of that text when only one run begins so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from levada.core.limits import Asker, Grant, Verdict
+from levada.core.states import StateType
+from levada.wire.changes import (
+    BulkAction,
+    BulkJob,
+    Decision,
+    FlowRunChange,
+    NewFlowRun,
+    ProposedState,
+    RunInput,
+    SavedSearch,
+)
+from levada.wire.events import Event, EventCount, EventQuery
+from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
+from levada.wire.ingest import IngestAnswer, IngestBatch
+from levada.wire.objects import (
+    ApiKeyView,
+    ArtifactView,
+    Count,
+    FlowRun,
+    FlowView,
+    Graph,
+    HistoryBucket,
+    Lateness,
+    LimitView,
+    Page,
+    StateView,
+    TableSize,
+    TaskRun,
+    VariableView,
+    Why,
+)
+from levada.wire.recorded import RecordedRun
+
+Run = UUID | bytes | str
+
+
+class Runs(Protocol):
+    """Flow runs and task runs: reading, making, changing."""
+
+    def read_flow_run(self, run: Run) -> FlowRun:
+        """GET /flow_runs/{id}."""
+        ...
+
+    def read_flow_runs(self, query: FlowRunQuery) -> Page:
+        """POST /flow_runs/filter: a page of `FlowRun`."""
+        ...
+
+    def count_flow_runs(self, query: FlowRunQuery) -> int:
+        """POST /flow_runs/count, its `count`."""
+        ...
+
+    def count_flow_runs_up_to(self, query: FlowRunQuery, bound: int = 10_000) -> Count:
+        """POST /flow_runs/count: counted up to a bound."""
+        ...
+
+    def flow_run_state_counts(self, query: FlowRunQuery) -> dict[StateType, int]:
+        """POST /flow_runs/state_counts."""
+        ...
+
+    def flow_run_history(
+        self, query: FlowRunQuery, start: datetime, end: datetime, buckets: int = 50
+    ) -> list[HistoryBucket]:
+        """POST /flow_runs/history."""
+        ...
+
+    def flow_run_lateness(self, query: FlowRunQuery) -> Lateness:
+        """POST /flow_runs/lateness."""
+        ...
+
+    def flow_run_graph(
+        self, run: Run, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None
+    ) -> Graph:
+        """GET /flow_runs/{id}/graph."""
+        ...
+
+    def flow_run_states(self, run: Run) -> list[StateView]:
+        """GET /flow_runs/{id}/states."""
+        ...
+
+    def task_run_states(self, task: Run) -> list[StateView]:
+        """GET /task_runs/{id}/states."""
+        ...
+
+    def read_task_run(self, task: Run) -> TaskRun:
+        """GET /task_runs/{id}."""
+        ...
+
+    def read_task_runs(self, query: TaskRunQuery) -> Page:
+        """POST /task_runs/filter: a page of `TaskRun`."""
+        ...
+
+    def count_task_runs(self, query: TaskRunQuery) -> int:
+        """POST /task_runs/count, its `count`."""
+        ...
+
+    def task_run_state_counts(self, run: Run) -> dict[StateType, int]:
+        """GET /flow_runs/{id}/task_state_counts."""
+        ...
+
+    def recorded_calls(self, run: Run) -> RecordedRun:
+        """GET /flow_runs/{id}/recorded_calls, as MessagePack: what the engine needs to resume or fork it."""
+        ...
+
+    def why(self, run: Run) -> Why:
+        """GET /flow_runs/{id}/why; of a task run GET /task_runs/{id}/why."""
+        ...
+
+    def create_flow_run(self, new: NewFlowRun, created_by: str = "") -> FlowRun:
+        """POST /flow_runs."""
+        ...
+
+    def change_flow_run(self, run: Run, change: FlowRunChange) -> FlowRun:
+        """PATCH /flow_runs/{id}."""
+        ...
+
+    def delete_flow_run(self, run: Run) -> dict[str, int]:
+        """DELETE /flow_runs/{id}."""
+        ...
+
+    def set_flow_run_state(self, run: Run, proposed: ProposedState, by: str = "") -> Decision:
+        """POST /flow_runs/{id}/set_state."""
+        ...
+
+    def set_task_run_state(self, task: Run, proposed: ProposedState, by: str = "") -> Decision:
+        """POST /task_runs/{id}/set_state: a correction by a person; the engine's own states come by ingest."""
+        ...
+
+    def cancel_flow_run(self, run: Run, by: str = "") -> Decision:
+        """POST /flow_runs/{id}/cancel."""
+        ...
+
+    def suspend_flow_run(self, run: Run, by: str = "") -> Decision:
+        """POST /flow_runs/{id}/suspend."""
+        ...
+
+    def resume_flow_run(self, run: Run, inputs: dict[str, Any] | None = None, by: str = "") -> Decision:
+        """POST /flow_runs/{id}/resume: a paused or suspended run goes on."""
+        ...
+
+    def retry_flow_run(self, run: Run, by: str = "") -> Decision:
+        """POST /flow_runs/{id}/retry: an ended run is scheduled again; what it completed is reused."""
+        ...
+
+    def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
+        """POST /flow_runs/{id}/fork: a new scheduled run that reuses what the old one completed, but these tasks."""
+        ...
+
+    def read_inputs(self, run: Run, prefix: str = "") -> list[RunInput]:
+        """GET /flow_runs/{id}/inputs."""
+        ...
+
+    def read_input(self, run: Run, key: str) -> RunInput:
+        """GET /flow_runs/{id}/inputs/{key}."""
+        ...
+
+    def write_input(self, run: Run, given: RunInput) -> RunInput:
+        """PUT /flow_runs/{id}/inputs/{key}."""
+        ...
+
+    def delete_input(self, run: Run, key: str) -> bool:
+        """DELETE /flow_runs/{id}/inputs/{key}."""
+        ...
+
+    def start_bulk(self, action: BulkAction, by: str = "") -> BulkJob:
+        """POST /bulk_jobs: a preview, or a job that the server works off."""
+        ...
+
+    def read_bulk(self, job: UUID) -> BulkJob:
+        """GET /bulk_jobs/{id}."""
+        ...
+
+    def cancel_bulk(self, job: UUID) -> BulkJob:
+        """POST /bulk_jobs/{id}/cancel."""
+        ...
+
+
+class Records(Protocol):
+    """Flows, logs, artifacts, events."""
+
+    def read_flows(self, *, name_like: str | None = None, limit: int = 200, cursor: str | None = None) -> Page:
+        """GET /flows: a page of `FlowView`."""
+        ...
+
+    def read_flow(self, name: str) -> FlowView:
+        """GET /flows/{name}."""
+        ...
+
+    def read_logs(self, query: LogQuery) -> Page:
+        """POST /logs/filter: a page of `Log`."""
+        ...
+
+    def read_artifacts(self, query: ArtifactQuery) -> Page:
+        """POST /artifacts/filter: a page of `ArtifactView`."""
+        ...
+
+    def read_artifact(self, artifact: Run) -> ArtifactView:
+        """GET /artifacts/{id or key}."""
+        ...
+
+    def delete_artifact(self, artifact: Run) -> None:
+        """DELETE /artifacts/{id or key}."""
+        ...
+
+    def read_events(self, query: EventQuery) -> Page:
+        """POST /events/filter: a page of `Event`."""
+        ...
+
+    def count_events(self, query: EventQuery, by: str = "time", buckets: int = 50) -> list[EventCount]:
+        """POST /events/count_by/{time|event|resource}."""
+        ...
+
+    def emit_events(self, events: Sequence[Event]) -> int:
+        """POST /events; how many were new."""
+        ...
+
+
+class VariableVerbs(Protocol):
+    """Small named values; see `levada.control.variables.Variables`."""
+
+    def set(self, name: str, value: Any, tags: list[str] | None = None, *, overwrite: bool = False) -> VariableView:
+        """PUT /variables/{name}."""
+        ...
+
+    def get(self, name: str) -> VariableView | None:
+        """GET /variables/{name}; None when there is none."""
+        ...
+
+    def page(self, limit: int = 200, cursor: str | None = None) -> Page:
+        """GET /variables."""
+        ...
+
+    def count(self) -> int:
+        """GET /variables/count."""
+        ...
+
+    def change(
+        self, name: str, *, value: Any = ..., tags: list[str] | None = None, new_name: str | None = None
+    ) -> VariableView:
+        """PATCH /variables/{name}."""
+        ...
+
+    def unset(self, name: str) -> bool:
+        """DELETE /variables/{name}; False when there was none."""
+        ...
+
+
+class LimitVerbs(Protocol):
+    """Concurrency and rate limits; see `levada.control.limits.Limits`."""
+
+    def create(self, name: str, slots: int, *, active: bool = True, decay: float = 0.0) -> LimitView:
+        """POST /concurrency_limits."""
+        ...
+
+    def upsert(self, name: str, slots: int, *, active: bool | None = None, decay: float | None = None) -> LimitView:
+        """PUT /concurrency_limits/{name}."""
+        ...
+
+    def change(
+        self, name: str, *, slots: int | None = None, active: bool | None = None, decay: float | None = None
+    ) -> LimitView:
+        """PATCH /concurrency_limits/{name}."""
+        ...
+
+    def read(self, name: str) -> LimitView:
+        """GET /concurrency_limits/{name}."""
+        ...
+
+    def read_all(self) -> Sequence[LimitView]:
+        """GET /concurrency_limits."""
+        ...
+
+    def delete(self, name: str) -> bool:
+        """DELETE /concurrency_limits/{name}; False when there was none."""
+        ...
+
+    def reset(self, name: str) -> int:
+        """POST /concurrency_limits/{name}/reset; how many slots were held."""
+        ...
+
+    def known(self, names: Sequence[str]) -> set[str]:
+        """POST /concurrency_limits/known."""
+        ...
+
+    def look(self, names: Sequence[str], slots: int, lease: bytes | None = None) -> Verdict:
+        """POST /concurrency_limits/look."""
+        ...
+
+    def acquire(
+        self,
+        names: Iterable[str],
+        slots: int,
+        asker: Asker,
+        *,
+        strict: bool = True,
+        lease: bytes | None = None,
+        lease_seconds: float = 300.0,
+    ) -> Grant | Verdict:
+        """POST /concurrency_limits/acquire; a refused asker is woken by a long-poll of the same request."""
+        ...
+
+
+class Administration(Protocol):
+    """What operators ask of a server."""
+
+    def table_sizes(self) -> list[TableSize]:
+        """GET /admin/database."""
+        ...
+
+    def read_searches(self, page: str | None = None) -> list[SavedSearch]:
+        """GET /saved_searches."""
+        ...
+
+    def write_search(self, search: SavedSearch) -> SavedSearch:
+        """PUT /saved_searches: by page and name."""
+        ...
+
+    def delete_search(self, search: UUID) -> bool:
+        """DELETE /saved_searches/{id}."""
+        ...
+
+    def create_api_key(
+        self, name: str, scopes: Sequence[str] = ("*",), expires: datetime | None = None
+    ) -> tuple[ApiKeyView, str]:
+        """POST /api_keys: the key, and its text, which is shown this once."""
+        ...
+
+    def read_api_keys(self) -> list[ApiKeyView]:
+        """GET /api_keys."""
+        ...
+
+    def revoke_api_key(self, key: UUID) -> bool:
+        """DELETE /api_keys/{id}."""
+        ...
+
+
+class Plane(Runs, Records, Administration, Protocol):
+    """Everything a control plane does."""
+
+    @property
+    def variables(self) -> VariableVerbs:
+        """Small named values."""
+        ...
+
+    @property
+    def limits(self) -> LimitVerbs:
+        """Concurrency and rate limits."""
+        ...
+
+    def take_in(self, batch: IngestBatch) -> IngestAnswer:
+        """POST /ingest."""
+        ...
+
+    def events_after(self, position: int, query: EventQuery, timeout: float) -> Iterator[Event]:
+        """GET /events/stream: events from a position on, as they are dispatched, until `timeout` seconds are silent."""
+        ...
+
+    def close(self) -> None:
+        """Give connections up."""
+        ...
