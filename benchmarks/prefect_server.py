@@ -44,7 +44,7 @@ class PrefectServer:
         """Start it and wait until it answers; raises `UnavailableError` when it does not."""
         if self._process:
             return
-        self.port = _free_port()
+        self.port = free_port()
         self._home = tempfile.TemporaryDirectory(prefix="bench-prefect-", ignore_cleanup_errors=True)
         log = Path(self._home.name) / "server.log"
         variables = {**os.environ, "PREFECT_HOME": self._home.name, "DO_NOT_TRACK": "1"}
@@ -131,7 +131,8 @@ def session_cpu(session: int) -> float:
     return ticks / TICKS
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
