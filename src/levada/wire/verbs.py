@@ -1,15 +1,16 @@
 """The verbs of a control plane, as one protocol with two implementations.
 
 `levada.control.plane.ControlPlane` carries them out in this process, on a store; `levada.client.http.RemotePlane`
-asks a server, whose handlers call the first. Every verb says which request it is. One conformance suite
-(``tests/contract/test_planes.py``) is held over both, so that a program cannot tell them apart.
+asks a server, whose handlers call the first. Every verb says which request it is, under ``/api``;
+`levada.wire.requests` says how arguments and answers travel. One conformance suite (``tests/contract/test_planes.py``)
+is held over both, so that a program cannot tell them apart.
 
 A run is named by its UUID, its 16 bytes, text of it, or the beginning of that text when only one run begins so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -63,7 +64,7 @@ class Runs(Protocol):
         ...
 
     def count_flow_runs(self, query: FlowRunQuery) -> int:
-        """POST /flow_runs/count, its `count`."""
+        """POST /flow_runs/count?bound=10000000, its `count`."""
         ...
 
     def count_flow_runs_up_to(self, query: FlowRunQuery, bound: int = 10_000) -> Count:
@@ -77,7 +78,7 @@ class Runs(Protocol):
     def flow_run_history(
         self, query: FlowRunQuery, start: datetime, end: datetime, buckets: int = 50
     ) -> list[HistoryBucket]:
-        """POST /flow_runs/history."""
+        """POST /flow_runs/history?start=…&end=…&buckets=…, an array."""
         ...
 
     def flow_run_lateness(self, query: FlowRunQuery) -> Lateness:
@@ -87,7 +88,7 @@ class Runs(Protocol):
     def flow_run_graph(
         self, run: Run, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None
     ) -> Graph:
-        """GET /flow_runs/{id}/graph."""
+        """GET /flow_runs/{id}/graph?since=…&limit=…&cursor=…."""
         ...
 
     def flow_run_states(self, run: Run) -> list[StateView]:
@@ -107,7 +108,7 @@ class Runs(Protocol):
         ...
 
     def count_task_runs(self, query: TaskRunQuery) -> int:
-        """POST /task_runs/count, its `count`."""
+        """POST /task_runs/count?bound=10000000, its `count`."""
         ...
 
     def task_run_state_counts(self, run: Run) -> dict[StateType, int]:
@@ -119,7 +120,7 @@ class Runs(Protocol):
         ...
 
     def why(self, run: Run) -> Why:
-        """GET /flow_runs/{id}/why; of a task run GET /task_runs/{id}/why."""
+        """GET /flow_runs/{id}/why, which takes task runs too; GET /task_runs/{id}/why is the same."""
         ...
 
     def create_flow_run(self, new: NewFlowRun, created_by: str = "") -> FlowRun:
@@ -227,7 +228,7 @@ class Records(Protocol):
         ...
 
     def emit_events(self, events: Sequence[Event]) -> int:
-        """POST /events; how many were new."""
+        """POST /events, an array; how many were new."""
         ...
 
 
@@ -283,7 +284,7 @@ class LimitVerbs(Protocol):
         ...
 
     def read_all(self) -> Sequence[LimitView]:
-        """GET /concurrency_limits."""
+        """GET /concurrency_limits, an array."""
         ...
 
     def delete(self, name: str) -> bool:
@@ -299,7 +300,7 @@ class LimitVerbs(Protocol):
         ...
 
     def look(self, names: Sequence[str], slots: int, lease: bytes | None = None) -> Verdict:
-        """POST /concurrency_limits/look."""
+        """POST /concurrency_limits/look: a `SlotsAnswer`, its `verdict`."""
         ...
 
     def acquire(
@@ -312,7 +313,28 @@ class LimitVerbs(Protocol):
         lease: bytes | None = None,
         lease_seconds: float = 300.0,
     ) -> Grant | Verdict:
-        """POST /concurrency_limits/acquire; a refused asker is woken by a long-poll of the same request."""
+        """POST /concurrency_limits/acquire: a `SlotsAnswer`, its `grant` or its `verdict`.
+
+        With `wait` in the body the answer of a refused asker is held back until a slot came free.
+        """
+        ...
+
+    def pour(
+        self, names: Iterable[str], slots: int, *, strict: bool = True, now_us: int | None = None
+    ) -> Grant | Verdict:
+        """POST /concurrency_limits/pour: a `SlotsAnswer`; a server goes by its own clock."""
+        ...
+
+    def renew(self, grant: Grant, asker: Asker, *, lease_seconds: float = 300.0) -> tuple[str, ...]:
+        """POST /concurrency_limits/leases/{lease}/renew: a `SlotsRenewed`, answered with the names that are lost."""
+        ...
+
+    def release(self, lease: bytes) -> None:
+        """DELETE /concurrency_limits/leases/{lease}; 204 also when there was none."""
+        ...
+
+    def waits_of(self, subject: bytes) -> Mapping[str, datetime]:
+        """GET /concurrency_limits/waits/{id of a run}: an object of names and times."""
         ...
 
 
@@ -320,11 +342,11 @@ class Administration(Protocol):
     """What operators ask of a server."""
 
     def table_sizes(self) -> list[TableSize]:
-        """GET /admin/database."""
+        """GET /admin/database, an array."""
         ...
 
     def read_searches(self, page: str | None = None) -> list[SavedSearch]:
-        """GET /saved_searches."""
+        """GET /saved_searches?page=…, an array."""
         ...
 
     def write_search(self, search: SavedSearch) -> SavedSearch:
@@ -338,11 +360,11 @@ class Administration(Protocol):
     def create_api_key(
         self, name: str, scopes: Sequence[str] = ("*",), expires: datetime | None = None
     ) -> tuple[ApiKeyView, str]:
-        """POST /api_keys: the key, and its text, which is shown this once."""
+        """POST /api_keys: a `MadeApiKey`; the text is shown this once."""
         ...
 
     def read_api_keys(self) -> list[ApiKeyView]:
-        """GET /api_keys."""
+        """GET /api_keys, an array."""
         ...
 
     def revoke_api_key(self, key: UUID) -> bool:
