@@ -5,17 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from levada.control import queries
+from levada.control import event_queries, graph, history, queries
 from levada.control.base import PlanePart
 from levada.control.drain import DrainReport, drain
 from levada.control.why import why_flow_run, why_task_run
 from levada.core.errors import ObjectNotFound
 from levada.wire.filters import TaskRunQuery
+from levada.wire.objects import Count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from levada.core.states import StateType
+    from levada.wire.events import Event, EventCount, EventQuery
     from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery
-    from levada.wire.objects import ArtifactView, FlowRun, FlowView, Page, StateView, TaskRun, Why
+    from levada.wire.objects import (
+        ArtifactView,
+        FlowRun,
+        FlowView,
+        Graph,
+        HistoryBucket,
+        Lateness,
+        Page,
+        StateView,
+        TaskRun,
+        Why,
+    )
     from levada.wire.recorded import RecordedRun
 
 
@@ -47,6 +63,46 @@ class Reading(PlanePart):
         """How many flow runs the query finds, its limit and cursor aside."""
         with self.store.read() as transaction:
             return sum(transaction.flow_runs.count_by_state(query).values())
+
+    def count_flow_runs_up_to(self, query: FlowRunQuery, bound: int = 10_000) -> Count:
+        """How many flow runs the query finds, counted no further than a bound, which bounds the work as well."""
+        with self.store.read() as transaction:
+            found = transaction.flow_runs.count_up_to(query, bound + 1)
+        return Count(min(found, bound), found <= bound)
+
+    def flow_run_history(
+        self, query: FlowRunQuery, start: datetime, end: datetime, buckets: int = 50
+    ) -> list[HistoryBucket]:
+        """A range of time cut into parts, each with the runs that were expected to start in it, by state.
+
+        Raises:
+            RequestInvalid: the range is empty, or is to be cut into more than 500 parts.
+        """
+        with self.store.read() as transaction:
+            return history.flow_run_history(transaction, query, start, end, buckets)
+
+    def flow_run_lateness(self, query: FlowRunQuery) -> Lateness:
+        """How late the runs started, or are, on average."""
+        with self.store.read() as transaction:
+            return history.flow_run_lateness(transaction, query)
+
+    def flow_run_graph(
+        self, run: UUID | bytes | str, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None
+    ) -> Graph:
+        """Task runs and subflow runs of a flow run with what each waited for, a page at a time.
+
+        Args:
+            run: the flow run.
+            since: only nodes that changed after this moment: `changed` of an answer before. A node may come again.
+            limit: most nodes of the page, at most 10,000.
+            cursor: `next` of the page before.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+            RequestInvalid: the limit or the cursor cannot be used.
+        """
+        with self.store.read() as transaction:
+            return graph.flow_run_graph(transaction, run, since, limit, cursor)
 
     def flow_run_state_counts(self, query: FlowRunQuery) -> dict[StateType, int]:
         """How many flow runs the query finds in each state type; types with none are left out."""
@@ -105,6 +161,30 @@ class Reading(PlanePart):
         """
         with self.store.read() as transaction:
             return queries.artifact(transaction, artifact)
+
+    def read_events(self, query: EventQuery) -> Page:
+        """A page of `Event`, newest first unless asked otherwise; also those that were not dispatched yet."""
+        with self.store.read() as transaction:
+            return event_queries.events(transaction, query)
+
+    def count_events(self, query: EventQuery, by: str = "time", buckets: int = 50) -> list[EventCount]:
+        """How many events the query finds, by part of its time range (`time`), by name (`event`), or by `resource`.
+
+        Without `after` and `before` the range is the last day.
+
+        Raises:
+            RequestInvalid: `by` is something else, or there are to be more than 1,000 parts.
+        """
+        with self.store.read() as transaction:
+            return event_queries.count_events(transaction, query, by, buckets)
+
+    def emit_events(self, events: Sequence[Event]) -> int:
+        """Add events; how many were new. One whose id is there already stays as it is.
+
+        Raises:
+            RequestInvalid: an event does not say what happened, or to what.
+        """
+        return self.store.transact(lambda transaction: event_queries.emit(transaction, events))
 
     def read_flows(self, *, name_like: str | None = None, limit: int = 200, cursor: str | None = None) -> Page:
         """A page of `FlowView` by name, each with its number of runs and its last one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -134,7 +135,7 @@ def flow_run_view(row: FlowRunRow) -> FlowRun:
         labels=labels_of(body),
         run_count=_attempts(body.entries),
         created=datetime_of(row.created),
-        expected_start_time=datetime_of(row.created),
+        expected_start_time=datetime_of(row.created if row.expected is None else row.expected),
         start_time=None if row.started is None else datetime_of(row.started),
         end_time=None if row.ended is None else datetime_of(row.ended),
         parent_flow_run_id=uuid_or_none(row.parent_run),
@@ -167,6 +168,7 @@ def task_run_view(
     base = created_us(row.id)
     key, code = calls.get(row.call, ("", None))
     history = states(row.id, body.entries, results)
+    started, ended = task_times(row, body, history)
     return TaskRun(
         id=UUID(bytes=row.id),
         name=row.name or "",
@@ -183,8 +185,8 @@ def task_run_view(
         tags=row.tags.strip("\x1f").split("\x1f") if row.tags else [],
         run_count=_attempts(body.entries),
         created=datetime_of(base + min((entry[DELTA] for entry in body.entries if entry[2] & OPENED), default=0)),
-        start_time=next((state.timestamp for state in history if state.type is _RUNNING), None),
-        end_time=_end(row, body, base),
+        start_time=started,
+        end_time=ended,
         parent_task_run_id=uuid_or_none(body.parent_task),
         child_flow_run_id=uuid_or_none(body.child_run),
         task_inputs={name: [UUID(bytes=task) for task in tasks] for name, tasks in (body.inputs or {}).items()},
@@ -211,14 +213,21 @@ def _attempts(entries: Sequence[Entry]) -> int:
     return sum(highest.values())
 
 
-def _end(row: TaskRunRow, body: TaskBody, base: int) -> Any:
+def task_times(
+    row: TaskRunRow, body: TaskBody, history: Sequence[StateView]
+) -> tuple[datetime | None, datetime | None]:
+    """When a task run first started, and when it ended, as far as it did."""
+    return next((state.timestamp for state in history if state.type is _RUNNING), None), _end(row, body)
+
+
+def _end(row: TaskRunRow, body: TaskBody) -> datetime | None:
     """When the run that gave the present state ended; a later epoch that only took it over changes nothing."""
     if row.state < STATE_TYPES.index(StateType.COMPLETED) or row.state == UNKNOWN_STATE:
         return None
     own = [entry for entry in body.entries if not entry[2] & REUSED and entry[2] & STATE_MASK == row.state]
     newest = body.entries[-1]
     ended = own[-1] if own and newest[2] & REUSED else newest
-    return datetime_of(base + ended[DELTA])
+    return datetime_of(created_us(row.id) + ended[DELTA])
 
 
 def log_view(row: LogRow) -> Log:

@@ -309,6 +309,8 @@ class Graph(Struct, omit_defaults=True):
     """Pass it on as `since` to get only what changed from here on."""
     next: str | None = None
     """More nodes: pass it on as `cursor`."""
+    state_type: StateType | None = None
+    state_name: str | None = None
 
 
 class Lateness(Struct):

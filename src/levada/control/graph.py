@@ -1,0 +1,118 @@
+"""The picture of a flow run: its task runs and subflow runs as nodes, with what each of them waited for.
+
+A page asked `since` a moment holds only what changed after it. Changes carry the moment at which their transaction
+began, which may be a little before others could see them; so the moment that a page gives to go on from lies
+`OVERLAP_US` back, and a node may come twice. Whoever draws keeps nodes by id, so that this does not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from levada.control.queries import Identifier, flow_run_row
+from levada.control.views import name_of_state, state_of, states, task_times, uuid_or_none
+from levada.core.errors import RequestInvalid
+from levada.core.states import datetime_of, us_of
+from levada.store.bodies import TaskBody
+from levada.wire.filters import TaskRunQuery
+from levada.wire.objects import Graph, GraphNode
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from levada.store.base import FlowRunRow, TaskRunRow, Transaction
+
+OVERLAP_US = 5_000_000
+"""How far the moment to go on from lies back: longer than a writing transaction takes."""
+
+MOST_NODES = 10_000
+"""Most nodes of one page."""
+
+
+def flow_run_graph(
+    transaction: Transaction, run: Identifier, since: datetime | None, limit: int, cursor: str | None
+) -> Graph:
+    """One page of the picture of a flow run.
+
+    Args:
+        transaction: where the runs are.
+        run: the flow run.
+        since: only nodes that changed after this moment.
+        limit: most nodes.
+        cursor: `next` of the page before.
+
+    Raises:
+        ObjectNotFound: there is no such run.
+        RequestInvalid: the limit or the cursor cannot be used.
+    """
+    if not 1 <= limit <= MOST_NODES:
+        raise RequestInvalid(
+            f"A page of a graph has 1 to {MOST_NODES} nodes; limit={limit} was asked for.",
+            (("$.limit", f"must be between 1 and {MOST_NODES}"),),
+        )
+    row = flow_run_row(transaction, run)
+    begun, place = _read(cursor) if cursor is not None else (transaction.now - OVERLAP_US, None)
+    if since is None:
+        query = TaskRunQuery(flow_run_ids=[UUID(bytes=row.id)], limit=limit, cursor=place)
+        page = transaction.task_runs.page(query)
+    else:
+        page = transaction.task_runs.changed_since(row.id, us_of(since), limit, place)
+    return Graph(
+        flow_run_id=UUID(bytes=row.id),
+        start_time=_moment(row.started),
+        end_time=_moment(row.ended),
+        state_type=state_of(row.state),
+        state_name=name_of_state(row.state, row.state_name),
+        nodes=nodes(transaction, row, page.rows),
+        changed=datetime_of(begun),
+        next=None if page.next is None else f"{begun:x}.{page.next}",
+    )
+
+
+def nodes(transaction: Transaction, run: FlowRunRow, rows: Sequence[TaskRunRow]) -> list[GraphNode]:
+    """The task runs of a flow run as nodes."""
+    calls = transaction.task_runs.calls(row.call for row in rows)
+    return [_node(row, calls.get(row.call, ("", None))[0]) for row in rows]
+
+
+def _node(row: TaskRunRow, key: str) -> GraphNode:
+    body = TaskBody.decode(row.body)
+    started, ended = task_times(row, body, states(row.id, body.entries))
+    parents = dict.fromkeys(source for sources in (body.inputs or {}).values() for source in sources)
+    return GraphNode(
+        id=UUID(bytes=row.id),
+        kind="task-run" if body.child_run is None else "flow-run",
+        label=row.name or key,
+        state_type=state_of(row.state),
+        state_name=name_of_state(row.state, row.state_name),
+        start_time=started,
+        end_time=ended,
+        parents=[UUID(bytes=source) for source in parents],
+        encapsulating=uuid_or_none(body.parent_task),
+        child_flow_run_id=uuid_or_none(body.child_run),
+        map_id=None if body.map_id is None else body.map_id.hex(),
+        map_index=body.map_index,
+    )
+
+
+def _moment(at: int | None) -> datetime | None:
+    return None if at is None else datetime_of(at)
+
+
+def _read(cursor: str) -> tuple[int, str]:
+    """When the first page was read, and the place in the list."""
+    begun, dot, place = cursor.partition(".")
+    try:
+        moment = int(begun, 16)
+        datetime_of(moment)
+    except (ValueError, OverflowError):
+        dot = ""
+        moment = 0
+    if not dot or not place:
+        raise RequestInvalid(
+            f"{cursor!r} is no cursor of a graph; pass on what the page before gave as `next`.",
+            (("$.cursor", "is no cursor of a graph"),),
+        )
+    return moment, place
