@@ -187,21 +187,21 @@ def _crash_what_is_open(transaction: Transaction, directory: WriterDirectory, no
     at = _last_sign_of_life(directory, now)
     tasks: dict[bytes, TaskRunRow] = {}
     rows: list[FlowRunRow] = []
-    tags: dict[bytes, list[str]] = {}
+    facts: dict[bytes, list[str]] = {}
     for row in transaction.flow_runs.open_of_writer(writer):
         if _is_suspended(row):
             continue  # its process ended on purpose; somebody will resume it
         message, details = _verdict(_process_of(row), at, now)
-        crashed, tags[row.id] = crash_run(row, at, message, details)
+        crashed, facts[row.id] = crash_run(row, at, message, details, transaction.now)
         rows.append(crashed)
         for task in transaction.task_runs.open_of_run(row.id):
-            tasks[task.id] = crash_task(task, at, message, details)
+            tasks[task.id] = crash_task(task, at, message, details, transaction.now)
     message, details = _verdict(_process_in(directory), at, now)
     for task in transaction.task_runs.open_of_holder(writer):
         if task.id not in tasks:
-            tasks[task.id] = crash_task(task, at, message, details)
+            tasks[task.id] = crash_task(task, at, message, details, transaction.now)
     if rows:
-        transaction.flow_runs.save(rows, tags)
+        transaction.flow_runs.save(rows, facts)
     transaction.task_runs.replace(list(tasks.values()))
     return [row.id for row in rows], len(tasks)
 

@@ -8,13 +8,16 @@ its place in the history without changing the present (property test: ``tests/pr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from levada.core.ids import created_us
-from levada.core.states import DEFAULT_NAMES
-from levada.store.base import FIRST_FINAL_STATE, UNKNOWN_STATE, FlowRunRow, TaskRunRow
+from levada.core.states import DEFAULT_NAMES, us_of
+from levada.store.base import FIRST_FINAL_STATE, MESSAGE_LENGTH, UNKNOWN_STATE, FlowRunRow, TaskRunRow
 from levada.store.bodies import (
     DELTA,
+    DETAILS,
+    MESSAGE,
     NAME,
     OPENED,
     RESULT,
@@ -28,6 +31,7 @@ from levada.store.bodies import (
     packed,
     trimmed,
 )
+from levada.store.facts import facts_of
 from levada.wire.records import (
     STATE_TYPES,
     RunChanged,
@@ -39,7 +43,10 @@ from levada.wire.records import (
     TaskState,
 )
 
-PENDING, RUNNING, COMPLETED, CRASHED = 1, 2, 5, 8
+SCHEDULED, PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, CRASHED = 0, 1, 2, 5, 6, 7, 8
+
+TROUBLE = frozenset({SCHEDULED, FAILED, CANCELLED, CRASHED})
+"""States of task runs whose message stands in the row: something went wrong, perhaps only once."""
 
 TAG_SEPARATOR = "\x1f"
 
@@ -88,6 +95,7 @@ def merge_task(
     records: Sequence[TaskRecord],
     writer: bytes,
     call_number: Callable[[str, str | None], int],
+    now: int = 0,
 ) -> TaskRunRow:
     """The row of a task run after more of its records.
 
@@ -97,6 +105,10 @@ def merge_task(
         records: what arrived; repeated ones change nothing.
         writer: whose records they are.
         call_number: numbers what was called, see `TaskRunTable.call_number`.
+        now: microseconds since 1970; noted in the row when it is another one than before.
+
+    Returns:
+        The row before itself when the records say nothing new.
     """
     run, call, name, tags, holder = None, 0, None, None, None
     body = TaskBody([])
@@ -136,7 +148,10 @@ def merge_task(
         holder = None
     elif entries[-1] is not last:
         holder = writer
-    return TaskRunRow(task, run, call, state, state_name, name, tags, holder, body.encode())
+    trouble = message_of(entries) if state in TROUBLE else None
+    encoded = body.encode()
+    made = TaskRunRow(task, run, call, state, state_name, name, tags, holder, trouble, now, encoded)
+    return before if before is not None and before == made._replace(changed=before.changed) else made
 
 
 def _last_opening(entries: list[Entry]) -> tuple[int, int] | None:
@@ -169,6 +184,12 @@ def current_state(entries: list[Entry]) -> tuple[int, str | None]:
     return entry[2] & STATE_MASK, entry[NAME] if len(entry) > NAME else None
 
 
+def message_of(entries: list[Entry]) -> str | None:
+    """The message of the newest entry, cut for its column."""
+    message = entries[-1][MESSAGE] if entries and len(entries[-1]) > MESSAGE else None
+    return None if message is None else str(message)[:MESSAGE_LENGTH]
+
+
 def taken_over(entries: list[Entry]) -> Entry | None:
     """The newest completed state that was recorded here, and not only taken over from elsewhere."""
     for entry in reversed(entries):
@@ -195,19 +216,28 @@ def result_of(entries: list[Entry]) -> list[Any] | None:
     return None
 
 
-def crash_task(row: TaskRunRow, at: int, message: str, details: dict[str, Any]) -> TaskRunRow:
+def crash_task(row: TaskRunRow, at: int, message: str, details: dict[str, Any], now: int = 0) -> TaskRunRow:
     """The row of a task run whose owner is gone: it crashed after the last thing that is known of it."""
     body = TaskBody.decode(row.body)
     _crash(body.entries, created_us(row.id), at, message, details)
     state, state_name = current_state(body.entries)
-    return row._replace(state=state, state_name=state_name, holder=None, body=body.encode())
+    return row._replace(
+        state=state,
+        state_name=state_name,
+        holder=None,
+        message=message_of(body.entries),
+        changed=now,
+        body=body.encode(),
+    )
 
 
-def crash_run(row: FlowRunRow, at: int, message: str, details: dict[str, Any]) -> tuple[FlowRunRow, list[str]]:
-    """The row, and the tags, of a flow run whose owner is gone."""
+def crash_run(
+    row: FlowRunRow, at: int, message: str, details: dict[str, Any], now: int = 0
+) -> tuple[FlowRunRow, list[str]]:
+    """The row, and the facts, of a flow run whose owner is gone."""
     body = RunBody.decode(row.body)
     _crash(body.entries, created_us(row.id), at, message, details)
-    return run_row(row.id, body), tags_of(body)
+    return run_row(row.id, body, now), facts_of_run(body)
 
 
 def _crash(entries: list[Entry], base: int, at: int, message: str, details: dict[str, Any]) -> None:
@@ -219,8 +249,10 @@ def _crash(entries: list[Entry], base: int, at: int, message: str, details: dict
     insert(entries, [epoch, n, CRASHED | VERDICT, at - base, attempt, None, message, details])
 
 
-def merge_run(run: bytes, before: FlowRunRow | None, records: Sequence[RunRecord]) -> tuple[FlowRunRow, list[str]]:
-    """The row, and the tags, of a flow run after more of its records."""
+def merge_run(
+    run: bytes, before: FlowRunRow | None, records: Sequence[RunRecord], now: int = 0
+) -> tuple[FlowRunRow, list[str]]:
+    """The row, and the facts, of a flow run after more of its records; the row before itself when nothing is new."""
     body = RunBody.decode(before.body) if before is not None else RunBody([], [], [])
     base = created_us(run)
     for record in records:
@@ -233,19 +265,23 @@ def merge_run(run: bytes, before: FlowRunRow | None, records: Sequence[RunRecord
             body.changes.append(record)
     body.openings.sort(key=_place)
     body.changes.sort(key=_place)
-    return run_row(run, body), tags_of(body)
+    made = run_row(run, body, now)
+    if before is not None and before == made._replace(changed=before.changed, writer=before.writer):
+        made = before
+    return made, facts_of_run(body)
 
 
 def _place(record: RunOpened | RunChanged) -> tuple[int, int]:
     return record.epoch, record.n
 
 
-def run_row(run: bytes, body: RunBody) -> FlowRunRow:
+def run_row(run: bytes, body: RunBody, now: int = 0) -> FlowRunRow:
     """The columns that follow from a flow run's history."""
     base = created_us(run)
     entries, openings = body.entries, body.openings
     state, state_name = current_state(entries)
     newest = openings[-1] if openings else None
+    created = min((opening.at for opening in openings), default=base)
     running = [entry[DELTA] for entry in entries if entry[2] & STATE_MASK == RUNNING]
     return FlowRunRow(
         id=run,
@@ -257,11 +293,42 @@ def run_row(run: bytes, body: RunBody) -> FlowRunRow:
         writer=newest.writer if newest else None,
         parent_run=told(openings, "parent_run"),
         parent_task=told(openings, "parent_task"),
-        created=min((opening.at for opening in openings), default=base),
+        created=created,
         started=base + min(running) if running else None,
         ended=None if is_open(state) or state == UNKNOWN_STATE else base + entries[-1][DELTA],
+        expected=_expected(entries) or created,
+        deployment=told(openings, "deployment"),
+        version=told(openings, "version"),
+        created_by=told(openings, "created_by"),
+        message=message_of(entries),
+        changed=now,
         body=body.encode(),
     )
+
+
+def _expected(entries: list[Entry]) -> int | None:
+    """The moment for which a run was last scheduled; its own retries do not count."""
+    for entry in reversed(entries):
+        if entry[2] & STATE_MASK == SCHEDULED and len(entry) > DETAILS and entry[DETAILS]:
+            moment = moment_of(entry[DETAILS].get("scheduled_time"))
+            if moment is not None and entry[NAME] != "AwaitingRetry":
+                return moment
+    return None
+
+
+def moment_of(value: Any) -> int | None:
+    """A time as details hold it (text, a datetime, microseconds since 1970), in microseconds since 1970."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    return us_of(value) if isinstance(value, datetime) else value if isinstance(value, int) else None
+
+
+def facts_of_run(body: RunBody) -> list[str]:
+    """What the run is found by; see `levada.store.facts`."""
+    return facts_of(tags_of(body), told(body.openings, "shown") or {}, labels_of(body))
 
 
 def told(openings: Sequence[RunOpened], field: str) -> Any:

@@ -68,17 +68,20 @@ def _ingest_runs(transaction: Transaction, writer: bytes, runs: dict[bytes, list
     if not runs:
         return
     before = transaction.flow_runs.load(runs)
-    rows, tags = [], {}
+    now = transaction.now
+    rows, facts = [], {}
     flows: dict[str, int] = {}
     for run, records in runs.items():
-        row, tags[run] = merge_run(run, before.get(run), records)
+        row, facts[run] = merge_run(run, before.get(run), records, now)
+        if row is before.get(run):
+            continue
         if row.writer is None:
             # The record that names the owner is damaged, or not here yet: without one the run would never end.
             row = row._replace(writer=writer)
         rows.append(row)
         if row.flow:
             flows[row.flow] = min(row.created, flows.get(row.flow, row.created))
-    transaction.flow_runs.save(rows, tags)
+    transaction.flow_runs.save(rows, facts)
     transaction.flows.note(flows)
 
 
@@ -88,12 +91,16 @@ def _ingest_tasks(transaction: Transaction, writer: bytes, tasks: dict[bytes, li
     table = transaction.task_runs
     before = table.load(list(tasks))
     call_number = table.call_number
+    now = transaction.now
     inserted: list[TaskRunRow] = []
     replaced: list[TaskRunRow] = []
     for task, records in tasks.items():
         row = before.get(task)
-        merged = merge_task(task, row, records, writer, call_number)
-        (inserted if row is None else replaced).append(merged)
+        merged = merge_task(task, row, records, writer, call_number, now)
+        if row is None:
+            inserted.append(merged)
+        elif merged is not row:
+            replaced.append(merged)
     table.insert(inserted)
     table.replace(replaced)
 

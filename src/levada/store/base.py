@@ -340,6 +340,14 @@ class WriterTable(Protocol):
         """Note that a writer's journal has been taken in up to here."""
         ...
 
+    def renew(self, writer: bytes, now: int, expires: int | None, host: str, pid: int) -> None:
+        """Note a sign of life of a writer, and when it counts as gone; None as `expires` gives it up."""
+        ...
+
+    def expired(self, now: int, limit: int) -> list[tuple[bytes, WriterRow]]:
+        """Ids and rows of writers whose time is over, the longest silent first."""
+        ...
+
     def keep_unread(self, writer: bytes, sequence: int, payload: bytes) -> None:
         """Keep a record that only a newer Levada understands, for the day it is installed."""
         ...

@@ -175,7 +175,7 @@ def test_flows_are_found_by_an_index(store: SqliteStore, name: str | None, name_
         "SELECT id FROM task_runs INDEXED BY task_runs_by_run WHERE run = ? AND state < 5",
         "SELECT id FROM task_runs INDEXED BY task_runs_by_holder WHERE holder = ?",
         "SELECT id FROM flow_runs INDEXED BY flow_runs_by_parent_run WHERE parent_run = ?",
-        "DELETE FROM flow_run_tags WHERE run = ?",
+        "DELETE FROM flow_run_facts WHERE run = ?",
         "DELETE FROM artifacts INDEXED BY artifacts_by_run WHERE run = ?",
         "SELECT number FROM writers WHERE id = ?",
     ],

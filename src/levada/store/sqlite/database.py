@@ -10,17 +10,34 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from levada.core.errors import ConfigurationError
-from levada.store.base import ArtifactTable, FlowRunTable, FlowTable, LogTable, MetaTable, TaskRunTable, WriterTable
+from levada.store.announcing import Announcements, Heard
+from levada.store.base import (
+    ArtifactTable,
+    EventTable,
+    FlowRunTable,
+    FlowTable,
+    LogTable,
+    MetaTable,
+    TaskRunTable,
+    Transaction,
+    WriterTable,
+)
 from levada.store.sqlite.artifacts import SqliteArtifacts
+from levada.store.sqlite.events import SqliteEvents
 from levada.store.sqlite.flow_runs import SqliteFlowRuns
 from levada.store.sqlite.flows import SqliteFlows
 from levada.store.sqlite.journals import SqliteMeta, SqliteWriters
 from levada.store.sqlite.logs import SqliteLogs
+from levada.store.sqlite.sizes import table_sizes
 from levada.store.sqlite.task_runs import SqliteTaskRuns
 from levada.store.sqlite.upgrades import upgrade
+from levada.wire.objects import TableSize
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 """How long one statement waits for the lock of another process."""
@@ -42,7 +59,17 @@ class SqliteTransaction:
         self.artifacts: ArtifactTable = SqliteArtifacts(connection)
         self.flows: FlowTable = SqliteFlows(connection)
         self.writers: WriterTable = SqliteWriters(connection)
+        self.events: EventTable = SqliteEvents(connection)
         self.meta: MetaTable = SqliteMeta(connection)
+        self.now = time.time_ns() // 1000
+        self.said: dict[tuple[str, str], None] = {}
+
+    def lock(self, *keys: bytes | str) -> None:
+        """Nothing to do: there is one writing transaction at a time."""
+
+    def announce(self, topic: str, text: str = "") -> None:
+        """Wake those who listen in this process, once this transaction is committed."""
+        self.said[topic, text] = None
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give all its rows."""
@@ -63,6 +90,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._announcements = _announcements.setdefault(str(path.absolute()), Announcements())
         self._begin_pool()
 
     @contextmanager
@@ -87,8 +115,10 @@ class SqliteStore:
         try:
             _begin_immediate(connection)
             try:
-                yield SqliteTransaction(connection)
+                transaction = SqliteTransaction(connection)
+                yield transaction
                 connection.execute("COMMIT")
+                self._announcements.announce(transaction.said)
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -96,6 +126,20 @@ class SqliteStore:
             raise self._explained(error) from error
         finally:
             self._idle.append(connection)
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Do `work` in a writing transaction; there is one at a time, so nothing ever breaks one off."""
+        with self.write() as transaction:
+            return work(transaction)
+
+    def listen(self, heard: Heard) -> Callable[[], None]:
+        """Have `heard` called with the announcements of this process; returns how to stop."""
+        return self._announcements.listen(heard)
+
+    def table_sizes(self) -> list[TableSize]:
+        """Bytes and rows of every table."""
+        with self.read() as transaction:
+            return table_sizes(transaction.execute)
 
     def close(self) -> None:
         """Close all idle connections; the store opens new ones when it is used again."""
@@ -158,6 +202,9 @@ _TROUBLE_WITH_THE_FILE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
 }
+
+_announcements: WeakValueDictionary[str, Announcements] = WeakValueDictionary()
+"""Two stores of one file in a process hear each other."""
 
 _forgotten: list[sqlite3.Connection] = []
 

@@ -8,6 +8,7 @@ from itertools import product
 
 from levada.core.states import us_of
 from levada.store.base import FlowRunRow, RowPage
+from levada.store.facts import tag_fact
 from levada.store.sqlite.selection import (
     Arm,
     Filters,
@@ -44,12 +45,12 @@ class SqliteFlowRuns:
                 found[row[0]] = FlowRunRow(*row)
         return found
 
-    def save(self, rows: Sequence[FlowRunRow], tags: Mapping[bytes, Sequence[str]]) -> None:
+    def save(self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]]) -> None:
         self._connection.executemany(_INSERT, rows)
-        self._connection.executemany("DELETE FROM flow_run_tags WHERE run = ?", [(row.id,) for row in rows])
+        self._connection.executemany("DELETE FROM flow_run_facts WHERE run = ?", [(row.id,) for row in rows])
         self._connection.executemany(
-            "INSERT OR IGNORE INTO flow_run_tags (tag, run) VALUES (?, ?)",
-            [(tag, row.id) for row in rows for tag in tags.get(row.id, ())],
+            "INSERT OR IGNORE INTO flow_run_facts (fact, run) VALUES (?, ?)",
+            [(fact, row.id) for row in rows for fact in facts.get(row.id, ())],
         )
 
     def page(self, query: FlowRunQuery) -> RowPage:
@@ -74,7 +75,7 @@ class SqliteFlowRuns:
         return [row[0] for row in self._connection.execute(sql, (run,))]
 
     def delete(self, run: bytes) -> None:
-        self._connection.execute("DELETE FROM flow_run_tags WHERE run = ?", (run,))
+        self._connection.execute("DELETE FROM flow_run_facts WHERE run = ?", (run,))
         self._connection.execute("DELETE FROM flow_runs WHERE id = ?", (run,))
 
 
@@ -83,7 +84,7 @@ def select(query: FlowRunQuery) -> Selection:
     filters = Filters()
     codes = state_codes(query.state_types, query.state_names)
     arms = _arms(query, codes, filters)
-    by_tag = bool(arms) and arms[0].source.startswith("flow_run_tags")
+    by_tag = bool(arms) and arms[0].source.startswith("flow_run_facts")
     selection = Selection(arms, filters, "g.run" if by_tag else "r.id")
     if query.id_prefix is not None:
         selection.low, selection.high = prefix_range(query.id_prefix)
@@ -135,10 +136,10 @@ def _arms(query: FlowRunQuery, codes: list[int] | None, filters: Filters) -> lis
     for _, column, values in given if by_tag else given[1:]:
         filters.one_of(f"r.{column}", values)
     for tag in tags[1:] if by_tag else tags:
-        filters.add("EXISTS (SELECT 1 FROM flow_run_tags AS t WHERE t.tag = ? AND t.run = r.id)", tag)
+        filters.add("EXISTS (SELECT 1 FROM flow_run_facts AS t WHERE t.fact = ? AND t.run = r.id)", tag_fact(tag))
     if by_tag:
-        source = "flow_run_tags AS g CROSS JOIN flow_runs AS r INDEXED BY flow_runs_by_id ON r.id = g.run"
-        return [Arm(source, "g.tag = ?", (tags[0],))]
+        source = "flow_run_facts AS g CROSS JOIN flow_runs AS r INDEXED BY flow_runs_by_id ON r.id = g.run"
+        return [Arm(source, "g.fact = ?", (tag_fact(tags[0]),))]
     if given:
         return along(*given[0])
     index = {True: "flow_runs_on_top", False: "flow_runs_below", None: "flow_runs_by_id"}[query.top_level]

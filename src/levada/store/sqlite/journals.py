@@ -14,7 +14,7 @@ class SqliteWriters:
         self._connection = connection
 
     def find(self, writer: bytes) -> WriterRow | None:
-        sql = "SELECT number, segment, offset, sequence FROM writers WHERE id = ?"
+        sql = "SELECT number, segment, offset, sequence, renewed, expires, host, pid FROM writers WHERE id = ?"
         found = self._connection.execute(sql, (writer,)).fetchone()
         return None if found is None else WriterRow(*found)
 
@@ -29,6 +29,18 @@ class SqliteWriters:
     def advance(self, writer: bytes, segment: int, offset: int, sequence: int) -> None:
         sql = "UPDATE writers SET segment = ?, offset = ?, sequence = ? WHERE id = ?"
         self._connection.execute(sql, (segment, offset, sequence, writer))
+
+    def renew(self, writer: bytes, now: int, expires: int | None, host: str, pid: int) -> None:
+        self.get(writer)
+        sql = "UPDATE writers SET renewed = ?, expires = ?, host = ?, pid = ? WHERE id = ?"
+        self._connection.execute(sql, (now, expires, host, pid, writer))
+
+    def expired(self, now: int, limit: int) -> list[tuple[bytes, WriterRow]]:
+        sql = (
+            "SELECT id, number, segment, offset, sequence, renewed, expires, host, pid "
+            "FROM writers INDEXED BY writers_by_expiry WHERE expires <= ? ORDER BY expires LIMIT ?"
+        )
+        return [(row[0], WriterRow(*row[1:])) for row in self._connection.execute(sql, (now, limit))]
 
     def keep_unread(self, writer: bytes, sequence: int, payload: bytes) -> None:
         sql = "INSERT OR IGNORE INTO unread_records (writer, sequence, payload) VALUES (?, ?, ?)"

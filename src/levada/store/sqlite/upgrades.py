@@ -11,12 +11,14 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from levada.core.errors import ConfigurationError
+from levada.store.sqlite.steps import schema as schema
+from levada.store.sqlite.steps import statements, to_version_2
 
-VERSION = 1
+VERSION = 2
 
 Step = Callable[[Connection], None]
 
-STEPS: Mapping[int, Step] = {}
+STEPS: Mapping[int, Step] = {1: to_version_2}
 """The step away from each older version: `STEPS[1]` takes version 1 to 2."""
 
 
@@ -37,7 +39,8 @@ def upgrade(connection: Connection, path: Path, steps: Mapping[int, Step] = STEP
     try:
         found = _known_version(connection, path, version)  # another process may have been faster
         if found == 0:
-            _run(connection, schema())
+            for statement in statements(schema()):
+                connection.execute(statement)
             found = version
         while found < version:
             steps[found](connection)
@@ -50,11 +53,6 @@ def upgrade(connection: Connection, path: Path, steps: Mapping[int, Step] = STEP
         raise
 
 
-def schema() -> str:
-    """The SQL that makes the tables of the present version."""
-    return Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-
-
 def _known_version(connection: Connection, path: Path, version: int) -> int:
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > version:
@@ -63,11 +61,3 @@ def _known_version(connection: Connection, path: Path, version: int) -> int:
             f"up to {version}). Upgrade Levada, or set LEVADA_HOME to another folder."
         )
     return found
-
-
-def _run(connection: Connection, script: str) -> None:
-    # `executescript` would commit first, and the schema must come whole or not at all.
-    without_comments = "\n".join(line.partition("--")[0] for line in script.splitlines())
-    for statement in without_comments.split(";"):
-        if statement.strip():
-            connection.execute(statement)
