@@ -12,11 +12,16 @@ import pytest
 
 from levada.engine import session as sessions
 from levada.settings import refresh_settings
+from tests.postgres import URL_VARIABLE, own_postgres, postgres_server_url, postgres_url
+
+__all__ = ["own_postgres", "postgres_server_url", "postgres_url"]  # fixtures that every test may take
+
+_KEPT = {"LEVADA_CHAOS", URL_VARIABLE}
+"""They choose how tests run; everything else would change what the product does."""
 
 
 def _clean_environment() -> list[str]:
-    # LEVADA_CHAOS chooses how long the chaos tests run; everything else would change what the product does.
-    return [name for name in os.environ if name.startswith(("LEVADA_", "PREFECT_")) and name != "LEVADA_CHAOS"]
+    return [name for name in os.environ if name.startswith(("LEVADA_", "PREFECT_")) and name not in _KEPT]
 
 
 def pytest_configure(config: pytest.Config) -> None:
