@@ -6,6 +6,7 @@ The first run of a flow or task makes it. A forked child makes its own, because 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import time
@@ -17,8 +18,11 @@ from levada.engine import logs
 from levada.engine import session as sessions
 from levada.engine.clock import SystemClock
 from levada.engine.context import flow_var, task_var
-from levada.engine.mailbox import Mailbox
+from levada.engine.flow_run import HOST
+from levada.engine.guard import current_guard
+from levada.engine.mailbox import Mailbox, carry_out
 from levada.engine.session import Session
+from levada.engine.signals import executing
 from levada.engine.store_of import store_of
 from levada.journal.writer import JournalWriter
 from levada.results import current as current_results
@@ -27,7 +31,11 @@ from levada.settings import get_current_settings
 from levada.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from levada.core.settings import Settings
+    from levada.journal.shipper import Shipper
+    from levada.wire.ingest import IngestAnswer, IngestBatch
 
 _POOL = 4096
 
@@ -57,12 +65,17 @@ def build() -> Session:
     settings = get_current_settings()
     home = settings.home.expanduser()
     new_id = IdSource()
-    journal = JournalWriter(
+    server = settings.api.url
+    wanted = settings.journal.durability
+    fsync = wanted == "fsync" or (wanted == "acknowledged" and server is None)
+    writer = JournalWriter(
         home,
         writer=new_id(),
-        durability="buffered" if settings.journal.durability == "buffered" else "fsync",
+        durability="fsync" if fsync else "buffered",
+        destination=server and server.rstrip("/"),
         segment_bytes=settings.journal.segment_bytes,
     )
+    journal, shipper = (writer, None) if server is None else _shipped(writer, settings)
     results = ResultStore(
         home_storage=settings.storage_path,
         serializer=settings.results.default_serializer,
@@ -82,8 +95,52 @@ def build() -> Session:
     )
     mailbox = Mailbox(journal)
     atexit.register(session.close)
-    session.on_close.extend((mailbox.stop, journal.close, lambda: atexit.unregister(session.close)))
+    session.on_close.append(mailbox.stop)
+    if shipper is not None:
+        session.on_close += [shipper.finish, journal.close, shipper.settle]
+    else:
+        session.on_close.append(journal.close)
+    session.on_close.append(lambda: atexit.unregister(session.close))
     return session
+
+
+def _shipped(writer: JournalWriter, settings: Settings) -> tuple[Any, Shipper]:
+    """The journal of a process that reports to a server, and what ships it."""
+    from levada.journal.leftovers import ship_in_background  # lazy: only processes that report to a server ship
+    from levada.journal.shipper import Shipper  # lazy: as above
+
+    destination = str(writer.destination)
+
+    def connect() -> Callable[[IngestBatch], IngestAnswer]:
+        from levada.client.http.transport import Transport  # lazy: as above, and on the shipper's own thread
+
+        return Transport.from_settings(settings).ingest
+
+    shipper = Shipper(
+        writer,
+        connect,
+        obey=carry_out,
+        running=executing,
+        warn=_warn,
+        flush_seconds=settings.journal.flush_seconds,
+        host=HOST,
+        levada=__version__,
+        then=lambda _: ship_in_background(writer.home, destination, connect, _warn, HOST),
+    )
+    if settings.journal.durability != "acknowledged":
+        return writer, shipper
+    from levada.journal.acknowledged import AcknowledgedJournal  # lazy: as above
+
+    return AcknowledgedJournal(writer, shipper, warn=_warn, broken_off=_is_told_to_stop), shipper
+
+
+def _warn(message: str) -> None:
+    logging.getLogger("levada.journal").warning("%s", message)
+
+
+def _is_told_to_stop() -> bool:
+    guard = current_guard()
+    return guard is not None and guard.requested
 
 
 def _slots(session: Session) -> Any:

@@ -237,6 +237,14 @@ class JournalSettings(Struct, frozen=True):
     segment_bytes: Annotated[
         int, Meta(ge=4096, description="Size in bytes at which a journal goes on in a new file.")
     ] = 8 * 1024 * 1024
+    flush_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How long a process that reports to a server waits at its end until the server has everything. "
+            "What is left then is sent by the next process of this home, or by `levada journal ship`.",
+        ),
+    ] = 10.0
 
 
 class LoggingSettings(Struct, frozen=True):

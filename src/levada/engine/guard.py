@@ -106,6 +106,11 @@ class Guard:
             if self.open and self._wish is not None:
                 interrupt_thread(self._ident, error)
 
+    @property
+    def requested(self) -> bool:
+        """Whether something waits to be raised."""
+        return self._wish is not None
+
     def admits(self, error: BaseException) -> bool:
         """Whether a signal handler of this thread may raise an error right now; if not, it is raised when it may be.
 

@@ -1,16 +1,22 @@
-"""Requests from outside to this process: cancel a run, cancel a task.
+"""Requests from outside to this process: cancel a run, cancel a task, let a run go.
 
-They lie in the inbox of this process's journal. A daemon thread looks four times a second while flows run; it costs a
-directory listing of a folder that usually does not exist.
+Those of people on this machine lie in the inbox of this process's journal. A daemon thread looks four times a second
+while flows run; it costs a directory listing of a folder that usually does not exist. Those of a server come with its
+answers to what is shipped; both are carried out here.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from levada.engine import signals
+
+if TYPE_CHECKING:
+    from levada.wire.ingest import Command
+
+_CANCELLED = "Cancelled on request."
 
 INTERVAL = 0.25
 """Seconds between two looks."""
@@ -60,4 +66,20 @@ def obey(command: str) -> bool:
         logging.getLogger("levada.mailbox").warning("Unknown command %r", command)
         return False
     raw = bytes.fromhex(subject)
-    return signals.cancel(raw, "Cancelled on request.") or signals.cancel_task(raw)
+    return signals.cancel(raw, _CANCELLED) or signals.cancel_task(raw)
+
+
+def carry_out(command: Command) -> bool:
+    """Do what a server asks; returns whether it concerned something that runs here."""
+    match command.kind:
+        case "cancel" if command.task is not None:
+            return signals.cancel_task(command.task)
+        case "cancel":
+            return signals.cancel(command.run, command.reason or _CANCELLED)
+        case "suspend":
+            return signals.cancel(command.run, command.reason or "Suspended on request; a resume goes on with it.")
+        case "fenced":
+            reason = command.reason or "the server gave it up, or another process has it now"
+            return signals.cancel(command.run, f"Fenced: {reason} Nothing that this process still records counts.")
+    logging.getLogger("levada.mailbox").warning("This version of Levada cannot obey %r.", command.kind)
+    return True

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from levada.core.errors import InterruptedRun, RunCancelled, TerminationSignal
+from levada.engine import session as sessions
 from levada.engine.context import FlowRunContext
 from levada.engine.guard import current_guard, interrupt
 
@@ -67,6 +68,11 @@ def leave(ctx: FlowRunContext) -> None:
 def live(run: bytes) -> FlowRunContext | None:
     """The context of a run that is executing in this process."""
     return next((ctx for ctx in list(_live) if ctx.run == run), None)
+
+
+def executing() -> list[tuple[bytes, int]]:
+    """The runs that execute in this process, each with the epoch it is in."""
+    return [(ctx.run, ctx.epoch) for ctx in list(_live)]
 
 
 def cancel(run: bytes, reason: str) -> bool:
@@ -260,6 +266,9 @@ def die_by(error: BaseException) -> None:
     """End the process the way the signal meant, once its runs have ended; does nothing for other errors."""
     if not isinstance(error, TerminationSignal) or _live:
         return
+    session = sessions.existing()
+    if session is not None:
+        session.close()  # nothing that is registered for the end of the process is called after this
     sys.stdout.flush()
     sys.stderr.flush()
     signal.signal(error.signal, signal.SIG_DFL)

@@ -7,6 +7,9 @@
             lock              held with flock by the living process; its pid stands in it
             000001.seg …      segments, read in the order of their numbers; numbers may be skipped
             inbox/            commands to the living process
+            destination       address of the server that these records are for; absent when they stay with the home
+            shipped           how far the server has them
+            shipping          held with flock by the process that ships what a dead one left
         .new-0190f5…/         a writer that is just being made; becomes 0190f5… once its lock is held
 
 When the home cannot be written, the same writer goes on in ``levada-<uid>/<digest of the home>/journal`` below a
@@ -22,6 +25,9 @@ from pathlib import Path
 
 LOCK = "lock"
 INBOX = "inbox"
+DESTINATION = "destination"
+SHIPPED = "shipped"
+CLAIM = "shipping"
 SUFFIX = ".seg"
 UNBORN = ".new-"
 
@@ -92,14 +98,43 @@ def hold_lock(directory: Path) -> int:
     Returns:
         The descriptor that holds the lock until it is closed, or its process ends in whatever way.
     """
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _flock(directory / LOCK)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(descriptor, b"%d\n" % os.getpid())
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _flock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def claim(directory: Path) -> int | None:
+    """Become the one that ships what a dead process left here.
+
+    Returns:
+        The descriptor that holds the claim until it is closed; None when another process has it, or all is gone.
+    """
+    try:
+        return _flock(directory / CLAIM)
+    except (BlockingIOError, FileNotFoundError):
+        return None
+
+
+def read_destination(directory: Path) -> str | None:
+    """The address of the server that a writer's records are for; None when they stay with the home."""
+    try:
+        return (directory / DESTINATION).read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
 
 
 def is_locked(directory: Path) -> bool:

@@ -10,18 +10,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from levada.core.errors import JournalCorrupted
-from levada.journal.format import FRAME_HEAD, FRAME_SIZE, HEADER_SIZE, UnknownRecord, decode, frame_at, seed_of
+from levada.journal.format import FRAME_HEAD, FRAME_SIZE, HEADER_SIZE, decode, frame_at, seed_of
 from levada.journal.format import unpack_header as parse_header
-from levada.journal.layout import UNBORN, is_locked, segment_number, trusted_roots
-from levada.wire.records import Record
+from levada.journal.layout import LOCK, UNBORN, is_locked, read_destination, segment_number, trusted_roots
 
 _CHUNK: Final = 1 << 20
 _NOT_ZERO: Final = re.compile(rb"[^\0]")
@@ -33,7 +32,8 @@ class Entry(NamedTuple):
     """One record, and where the next one starts."""
 
     sequence: int
-    record: Record | UnknownRecord
+    record: Any
+    """A `Record` or an `UnknownRecord`; its bytes when it was read raw."""
     segment: int
     next_offset: int
 
@@ -89,6 +89,23 @@ class WriterDirectory:
         """Whether the process that writes here lives."""
         return any(is_locked(path) for path in self.paths)
 
+    @property
+    def destination(self) -> str | None:
+        """Address of the server that the records are for; None when they stay with the home."""
+        return next((found for path in self.paths if (found := read_destination(path)) is not None), None)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that writes here, or wrote; 0 when its lock does not tell."""
+        for path in self.paths:
+            try:
+                text = (path / LOCK).read_text(encoding="ascii").strip()
+            except (OSError, ValueError):
+                continue  # removed meanwhile, or torn
+            if text.isdigit():
+                return int(text)
+        return 0
+
     def segments(self) -> dict[int, Path]:
         """Its segments by number, ascending."""
         found: dict[int, Path] = {}
@@ -110,7 +127,15 @@ class WriterDirectory:
         """Bytes of all its segments."""
         return sum(_size_of(path) for path in self.segments().values())
 
-    def read(self, segment: int = 0, offset: int = 0, limit: int | None = None, after: int | None = None) -> Reading:
+    def read(
+        self,
+        segment: int = 0,
+        offset: int = 0,
+        limit: int | None = None,
+        after: int | None = None,
+        *,
+        raw: bool = False,
+    ) -> Reading:
         """Read on from a position.
 
         Args:
@@ -118,8 +143,9 @@ class WriterDirectory:
             offset: where in the segment; 0 for its beginning.
             limit: at most so many records.
             after: sequence number of the last record read before, so that a gap right after it is noticed.
+            raw: give the bytes of each record as they are, for those who only pass them on.
         """
-        return Reading(self, segment, offset, limit, after)
+        return Reading(self, segment, offset, limit, after, bytes if raw else decode)
 
     def remove_segments(self, before: int) -> int:
         """Remove the segments that are drained: those with numbers below `before`. Returns how many."""
@@ -150,8 +176,15 @@ class Reading:
     """
 
     def __init__(
-        self, directory: WriterDirectory, segment: int, offset: int, limit: int | None, after: int | None
+        self,
+        directory: WriterDirectory,
+        segment: int,
+        offset: int,
+        limit: int | None,
+        after: int | None,
+        opened: Callable[[memoryview], Any] = decode,
     ) -> None:
+        self._opened = opened
         self.segment = segment
         self.offset = offset
         self.sequence = after
@@ -205,7 +238,7 @@ class Reading:
     def _frames(self, data: bytes, seed: int) -> Iterator[Entry]:
         """The valid frames at the start of `data`; `offset` moves over each as it is handed out."""
         view, start, end_of_data, base = memoryview(data), 0, len(data), self.offset
-        unpack, segment = FRAME_HEAD.unpack_from, self.segment
+        unpack, opened, segment = FRAME_HEAD.unpack_from, self._opened, self.segment
         while self._left and (body := start + FRAME_SIZE) <= end_of_data:
             crc, size, sequence = unpack(data, start)
             end = body + size
@@ -216,7 +249,7 @@ class Reading:
             self.sequence = sequence
             self.offset = base + end
             self._left -= 1
-            yield Entry(sequence, decode(view[body:end]), segment, base + end)
+            yield Entry(sequence, opened(view[body:end]), segment, base + end)
             start = end
 
     def _begin(self, descriptor: int, *, growing: bool) -> bool:

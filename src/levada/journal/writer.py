@@ -38,7 +38,15 @@ from levada.journal.format import (
     seed_of,
 )
 from levada.journal.inbox import take_commands
-from levada.journal.layout import UNBORN, fallback_roots, hold_lock, journal_root, make_private, segment_name
+from levada.journal.layout import (
+    DESTINATION,
+    UNBORN,
+    fallback_roots,
+    hold_lock,
+    journal_root,
+    make_private,
+    segment_name,
+)
 from levada.wire.records import LogLine, Record
 
 SEGMENT_BYTES: Final = 8 << 20
@@ -75,6 +83,7 @@ class JournalWriter:
         home: the Levada home; made when it does not exist.
         writer: 16-byte id of the stream, never used before.
         durability: ``buffered`` (a record survives the death of this process) or ``fsync`` (also of the machine).
+        destination: address of the server that the records are for; None when they stay with the home.
         segment_bytes: a segment is closed before it grows beyond this.
         on_trouble: told, in a sentence for people, when records cannot go where they should, and when they can again.
         fallbacks: directories to go on in when the home cannot be written. Default: below the machine's temporary
@@ -92,6 +101,7 @@ class JournalWriter:
         *,
         writer: bytes,
         durability: Literal["buffered", "fsync"] = "buffered",
+        destination: str | None = None,
         segment_bytes: int = SEGMENT_BYTES,
         on_trouble: Callable[[str], None] = _print_trouble,
         fallbacks: Sequence[Path] | None = None,
@@ -104,6 +114,10 @@ class JournalWriter:
             raise ValueError(f"durability must be 'buffered' or 'fsync', got {durability!r}.")
         self.home = Path(os.path.abspath(home))
         self.writer = writer
+        self.destination = destination
+        self.wake: Callable[[], object] | None = None
+        """Called once, after the next record; whoever waits for records sets it before each wait. It must be fit to be
+        called where a signal handler interrupts itself."""
         self._fsync = durability == "fsync"
         self._segment_bytes = segment_bytes
         self._on_trouble = on_trouble
@@ -194,12 +208,19 @@ class JournalWriter:
                 self._append_carefully(record, payload)
         if self._notices:
             self._tell()
+        if self.wake is not None:
+            self._wake_once()
         if armed:
             reach("journal.after_append")
 
     def commands(self) -> list[str]:
         """Take the commands that were posted to this process; see `levada.journal.inbox`."""
         return [command for directory in self.directories for command in take_commands(directory)]
+
+    def _wake_once(self) -> None:
+        wake, self.wake = self.wake, None
+        if wake is not None:  # another thread was faster
+            wake()
 
     def sync(self) -> None:
         """Push what was appended onto the disk, whatever the durability setting."""
@@ -340,6 +361,8 @@ class JournalWriter:
         unborn.mkdir(0o700, exist_ok=True)
         descriptor = hold_lock(unborn)
         try:
+            if self.destination is not None:
+                (unborn / DESTINATION).write_text(f"{self.destination}\n", encoding="utf-8")
             unborn.rename(directory)
             if self._fsync:
                 _sync_directory(self._roots[place])

@@ -26,6 +26,9 @@ class IngestBatch(Struct, array_like=True):
     """The process is gone and these are its last records: what it left open has crashed."""
     closing: bool = False
     """The process says goodbye in good order: nothing more will come, and nothing is open that it knows of."""
+    running: list[tuple[bytes, int]] = []
+    """Flow runs that execute in the process at this moment, with the epoch it owns each in: commands are about these,
+    and are repeated until a run is no longer among them."""
 
 
 class Command(Struct, array_like=True):
@@ -44,7 +47,7 @@ class IngestAnswer(Struct, array_like=True):
     """What a server says to a batch, after its transaction was committed."""
 
     received: int = 0
-    """Highest sequence number of the batch; everything in it is stored."""
+    """Highest sequence number of the batch; everything in it is stored, but for what was `refused`."""
     commands: list[Command] = []
     lease_seconds: float = 20.0
     """Seconds of silence after which the writer counts as gone."""
@@ -52,3 +55,5 @@ class IngestAnswer(Struct, array_like=True):
     """Seconds after which it should say something."""
     slow_down: float = 0.0
     """Seconds to wait before the next batch: the server has more to do than it can."""
+    refused: list[tuple[int, str]] = []
+    """Sequence numbers of records that are damaged, each with what is wrong; they are not stored, all others are."""
