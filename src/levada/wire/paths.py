@@ -1,21 +1,27 @@
 """Names and ids as parts of a path.
 
 A path is cut at its slashes before anything in it is decoded, so a name that holds one is written as in JSON Pointer
-(RFC 6901): `~1` stands for `/`, `~0` for `~`. What is left is percent-encoded as everywhere. A name of one or two dots
-alone would be taken for a step in the path; `~.` stands for its first dot.
+(RFC 6901): `~1` stands for `/`, `~0` for `~`. What is left is percent-encoded as everywhere. A name that means
+something else in a path (`.`, `..`, or a word like `count` that stands where a name could) is written after `~-`.
 """
 
 from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-_DOTS = {".", ".."}
+RESERVED = frozenset(
+    {".", "..", "acquire", "count", "export", "filter", "history", "known", "lateness", "look", "pour", "state_counts"}
+)
+"""Words that have a meaning of their own where a name could stand."""
+
+_MARK = "~-"
 
 
 def segment(name: str) -> str:
     """The part of a path that stands for a name, ready to be put into an address."""
-    escaped = name.replace("~", "~0").replace("/", "~1")
-    return quote(f"~{escaped}" if escaped in _DOTS else escaped, safe="~")
+    if name in RESERVED:
+        return _MARK + name
+    return quote(name.replace("~", "~0").replace("/", "~1"), safe="~")
 
 
 def name_in(part: str, *, decoded: bool = True) -> str:
@@ -26,6 +32,4 @@ def name_in(part: str, *, decoded: bool = True) -> str:
         decoded: whether its percent signs have been decoded, as web servers do.
     """
     text = part if decoded else unquote(part)
-    if text.startswith("~") and text[1:] in _DOTS:
-        return text[1:]
-    return text.replace("~1", "/").replace("~0", "~")
+    return text.removeprefix(_MARK).replace("~1", "/").replace("~0", "~")
