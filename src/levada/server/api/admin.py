@@ -6,9 +6,9 @@ from typing import Any
 
 from litestar import Router, get
 
-from levada.control.plane import ControlPlane
 from levada.core.settings import Settings, catalogue
 from levada.server.api.answers import answers
+from levada.server.pattern import ADMIN, ThePlane, TheSettings
 from levada.wire.objects import TableSize
 from levada.wire.requests import RetentionView, SettingView
 
@@ -16,11 +16,12 @@ from levada.wire.requests import RetentionView, SettingView
 @get(
     "/settings",
     operation_id="read_settings",
+    opt=ADMIN,
     summary="Settings of the server",
     responses=answers(200, "Every setting; secret ones without their value.", list[SettingView]),
     sync_to_thread=False,
 )
-def read_settings(settings: Settings) -> list[SettingView]:
+def read_settings(settings: TheSettings) -> list[SettingView]:
     """Every setting as this server runs with it, and where its value comes from. Secrets are never shown."""
     return setting_views(settings)
 
@@ -52,11 +53,12 @@ def _plain(value: Any) -> Any:
 @get(
     "/database",
     operation_id="table_sizes",
+    opt=ADMIN,
     summary="Size of the database",
     responses=answers(200, "Tables, the largest first.", list[TableSize]),
     sync_to_thread=True,
 )
-def table_sizes(plane: ControlPlane) -> list[TableSize]:
+def table_sizes(plane: ThePlane) -> list[TableSize]:
     """How much room each table takes, and about how many rows it has."""
     return plane.table_sizes()
 
@@ -64,11 +66,12 @@ def table_sizes(plane: ControlPlane) -> list[TableSize]:
 @get(
     "/retention",
     operation_id="read_retention",
+    opt=ADMIN,
     summary="How long things are kept",
     responses=answers(200, "The settings, and what was last removed.", RetentionView),
     sync_to_thread=True,
 )
-def read_retention(plane: ControlPlane, settings: Settings) -> RetentionView:
+def read_retention(plane: ThePlane, settings: TheSettings) -> RetentionView:
     """How long the server keeps what, and what its retention service last removed."""
     kept = settings.retention
     last = plane.read_meta("service:retention") or {}
@@ -83,4 +86,4 @@ def read_retention(plane: ControlPlane, settings: Settings) -> RetentionView:
     )
 
 
-router = Router("/admin", route_handlers=[read_settings, table_sizes, read_retention], tags=["Administration"])
+router = Router("/api/admin", route_handlers=[read_settings, table_sizes, read_retention], tags=["Administration"])

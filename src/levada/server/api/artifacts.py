@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from litestar import Router, delete, get, post
 
-from levada.control.plane import ControlPlane
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
+from levada.server.pattern import HEAVY, ThePlane, TheSettings
 from levada.wire.filters import ArtifactQuery
 from levada.wire.objects import ArtifactView, Page
 from levada.wire.pages import ArtifactPage
@@ -15,14 +15,15 @@ from levada.wire.pages import ArtifactPage
 @post(
     "/filter",
     operation_id="read_artifacts",
+    opt=HEAVY,
     summary="List artifacts",
     status_code=200,
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", ArtifactPage),
     sync_to_thread=True,
 )
-def read_artifacts(plane: ControlPlane, data: ArtifactQuery, most_per_page: int) -> Page:
+def read_artifacts(plane: ThePlane, data: ArtifactQuery, settings: TheSettings) -> Page:
     """A page of the artifacts for which every filter given holds, newest first."""
-    return plane.read_artifacts(checked(data, most_per_page=most_per_page))
+    return plane.read_artifacts(checked(data, most_per_page=settings.server.max_page_size))
 
 
 @get(
@@ -32,7 +33,7 @@ def read_artifacts(plane: ControlPlane, data: ArtifactQuery, most_per_page: int)
     responses=answers(200, "The artifact.", ArtifactView, 404),
     sync_to_thread=True,
 )
-def read_artifact(plane: ControlPlane, artifact: str) -> ArtifactView:
+def read_artifact(plane: ThePlane, artifact: str) -> ArtifactView:
     """One artifact, named by key (then the latest of that key), by id, or by the beginning of its id."""
     return plane.read_artifact(named(artifact))
 
@@ -45,9 +46,9 @@ def read_artifact(plane: ControlPlane, artifact: str) -> ArtifactView:
     responses=answers(204, "It is gone.", None, 404),
     sync_to_thread=True,
 )
-def delete_artifact(plane: ControlPlane, artifact: str) -> None:
+def delete_artifact(plane: ThePlane, artifact: str) -> None:
     """Delete one artifact; an older one of its key becomes the latest again."""
     plane.delete_artifact(named(artifact))
 
 
-router = Router("/artifacts", route_handlers=[read_artifacts, read_artifact, delete_artifact], tags=["Artifacts"])
+router = Router("/api/artifacts", route_handlers=[read_artifacts, read_artifact, delete_artifact], tags=["Artifacts"])

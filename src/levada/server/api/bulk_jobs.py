@@ -6,9 +6,9 @@ from uuid import UUID
 
 from litestar import Router, get, post
 
-from levada.control.plane import ControlPlane
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked
+from levada.server.pattern import By, ThePlane
 from levada.wire.changes import BulkAction, BulkJob
 
 
@@ -20,7 +20,7 @@ from levada.wire.changes import BulkAction, BulkJob
     responses=answers(201, "The job, or with `preview` what it would be about.", BulkJob),
     sync_to_thread=True,
 )
-def start_bulk(plane: ControlPlane, data: BulkAction, by: str) -> BulkJob:
+def start_bulk(plane: ThePlane, data: BulkAction, by: By) -> BulkJob:
     """Cancel, retry, delete, suspend, tag or move every flow run that a query finds; first ask with `preview`."""
     return plane.start_bulk(checked(data), by=by)
 
@@ -32,7 +32,7 @@ def start_bulk(plane: ControlPlane, data: BulkAction, by: str) -> BulkJob:
     responses=answers(200, "The job, with how far it got.", BulkJob, 404),
     sync_to_thread=True,
 )
-def read_bulk(plane: ControlPlane, job: UUID) -> BulkJob:
+def read_bulk(plane: ThePlane, job: UUID) -> BulkJob:
     """How far a bulk job got."""
     return plane.read_bulk(job)
 
@@ -45,9 +45,9 @@ def read_bulk(plane: ControlPlane, job: UUID) -> BulkJob:
     responses=answers(200, "The job; what it did stays done.", BulkJob, 404, 409),
     sync_to_thread=True,
 )
-def cancel_bulk(plane: ControlPlane, job: UUID) -> BulkJob:
+def cancel_bulk(plane: ThePlane, job: UUID) -> BulkJob:
     """Stop a bulk job where it is; what it did stays done."""
     return plane.cancel_bulk(job)
 
 
-router = Router("/bulk_jobs", route_handlers=[start_bulk, read_bulk, cancel_bulk], tags=["Bulk jobs"])
+router = Router("/api/bulk_jobs", route_handlers=[start_bulk, read_bulk, cancel_bulk], tags=["Bulk jobs"])

@@ -41,7 +41,7 @@ def checked(value: T, *, most_per_page: int | None = None) -> T:
     """
     problems = list(_problems(value, "$", 0))
     limit = getattr(value, "limit", None) if most_per_page is not None else None
-    if limit is not None and not 1 <= limit <= most_per_page:  # type: ignore[operator] # most_per_page is a number
+    if limit is not None and not 1 <= limit <= most_per_page:
         problems.append(("$.limit", f"must be between 1 and {most_per_page}"))
     if problems:
         path, problem = problems[0]

@@ -10,11 +10,11 @@ from uuid import UUID
 import anyio
 from litestar import Router, delete, get, patch, post, put
 
-from levada.control.plane import ControlPlane
 from levada.core.errors import ObjectNotFound
 from levada.core.limits import Grant, Verdict
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
+from levada.server.pattern import INGEST, READ, ThePlane
 from levada.wire.objects import Count, LimitView
 from levada.wire.requests import (
     GivenLimit,
@@ -41,7 +41,7 @@ _SLOTS = "Whether they were given; if not, which limits are full and when to ask
     responses=answers(200, "Every limit by name, with who holds its slots.", list[LimitView]),
     sync_to_thread=True,
 )
-def read_limits(plane: ControlPlane) -> list[LimitView]:
+def read_limits(plane: ThePlane) -> list[LimitView]:
     """Every limit by name, with those who hold its slots and how many wait."""
     return list(plane.limits.read_all())
 
@@ -53,7 +53,7 @@ def read_limits(plane: ControlPlane) -> list[LimitView]:
     responses=answers(200, "The limit.", LimitView, 404),
     sync_to_thread=True,
 )
-def read_limit(plane: ControlPlane, name: str) -> LimitView:
+def read_limit(plane: ThePlane, name: str) -> LimitView:
     """One limit, with those who hold its slots and how many wait."""
     return plane.limits.read(named(name))
 
@@ -66,7 +66,7 @@ def read_limit(plane: ControlPlane, name: str) -> LimitView:
     responses=answers(201, "The limit.", LimitView, 409),
     sync_to_thread=True,
 )
-def create_limit(plane: ControlPlane, data: NewLimit) -> LimitView:
+def create_limit(plane: ThePlane, data: NewLimit) -> LimitView:
     """Make a limit. With `decay` it is a rate limit: so many slots a second come free by themselves."""
     given = checked(data)
     return plane.limits.create(given.name, given.slots, active=given.active, decay=given.decay)
@@ -79,7 +79,7 @@ def create_limit(plane: ControlPlane, data: NewLimit) -> LimitView:
     responses=answers(200, "The limit as it is now.", LimitView),
     sync_to_thread=True,
 )
-def upsert_limit(plane: ControlPlane, name: str, data: GivenLimit) -> LimitView:
+def upsert_limit(plane: ThePlane, name: str, data: GivenLimit) -> LimitView:
     """Make a limit, or change the one of that name; what is null stays as it is."""
     given = checked(data)
     return plane.limits.upsert(named(name), given.slots, active=given.active, decay=given.decay)
@@ -92,7 +92,7 @@ def upsert_limit(plane: ControlPlane, name: str, data: GivenLimit) -> LimitView:
     responses=answers(200, "The limit as it is now.", LimitView, 404),
     sync_to_thread=True,
 )
-def change_limit(plane: ControlPlane, name: str, data: LimitChange) -> LimitView:
+def change_limit(plane: ThePlane, name: str, data: LimitChange) -> LimitView:
     """Change what is given of a limit. Fewer slots than are held take nobody's away: new ones wait longer."""
     given = checked(data)
     return plane.limits.change(named(name), slots=given.slots, active=given.active, decay=given.decay)
@@ -106,7 +106,7 @@ def change_limit(plane: ControlPlane, name: str, data: LimitChange) -> LimitView
     responses=answers(204, "It is gone.", None, 404),
     sync_to_thread=True,
 )
-def delete_limit(plane: ControlPlane, name: str) -> None:
+def delete_limit(plane: ThePlane, name: str) -> None:
     """Remove a limit with what is held of it."""
     if not plane.limits.delete(named(name)):
         raise ObjectNotFound(f"There is no concurrency limit {named(name)!r}.")
@@ -120,7 +120,7 @@ def delete_limit(plane: ControlPlane, name: str) -> None:
     responses=answers(200, "How many slots were held.", Count, 404),
     sync_to_thread=True,
 )
-def reset_limit(plane: ControlPlane, name: str) -> Count:
+def reset_limit(plane: ThePlane, name: str) -> Count:
     """Take all slots of a limit back; a holder at work takes its slots again when it renews, if there is room."""
     return Count(plane.limits.reset(named(name)))
 
@@ -128,12 +128,13 @@ def reset_limit(plane: ControlPlane, name: str) -> Count:
 @post(
     "/known",
     operation_id="limits_known",
+    opt=READ,
     summary="Which limits exist",
     status_code=200,
     responses=answers(200, "Those of the names for which there is a limit.", list[str]),
     sync_to_thread=True,
 )
-def known_limits(plane: ControlPlane, data: LimitNames) -> list[str]:
+def known_limits(plane: ThePlane, data: LimitNames) -> list[str]:
     """Those of the names for which there is a limit."""
     return sorted(plane.limits.known(checked(data).names))
 
@@ -141,12 +142,13 @@ def known_limits(plane: ControlPlane, data: LimitNames) -> list[str]:
 @post(
     "/look",
     operation_id="limits_look",
+    opt=READ,
     summary="Look whether slots are free",
     status_code=200,
     responses=answers(200, _SLOTS, SlotsAnswer, 409),
     sync_to_thread=True,
 )
-def look(plane: ControlPlane, data: SlotsLook) -> SlotsAnswer:
+def look(plane: ThePlane, data: SlotsLook) -> SlotsAnswer:
     """What an acquire would be answered now; nothing is taken."""
     asked = checked(data)
     return SlotsAnswer.of(plane.limits.look(asked.names, asked.slots, _raw(asked.lease)))
@@ -155,11 +157,12 @@ def look(plane: ControlPlane, data: SlotsLook) -> SlotsAnswer:
 @post(
     "/acquire",
     operation_id="limits_acquire",
+    opt=INGEST,
     summary="Take slots of limits",
     status_code=200,
     responses=answers(200, _SLOTS, SlotsAnswer, 409),
 )
-async def acquire(plane: ControlPlane, data: SlotsAsked) -> SlotsAnswer:
+async def acquire(plane: ThePlane, data: SlotsAsked) -> SlotsAnswer:
     """Take slots in all the limits, or in none.
 
     Who is refused and gave a `lease` stands on the list of those who wait, first come first served: ask again with the
@@ -176,7 +179,7 @@ async def acquire(plane: ControlPlane, data: SlotsAsked) -> SlotsAnswer:
         await anyio.sleep(min(LOOK_AGAIN, left, answer.retry_after or LOOK_AGAIN))
 
 
-def _acquire(plane: ControlPlane, asked: SlotsAsked) -> Grant | Verdict:
+def _acquire(plane: ThePlane, asked: SlotsAsked) -> Grant | Verdict:
     return plane.limits.acquire(
         asked.names,
         asked.slots,
@@ -190,12 +193,13 @@ def _acquire(plane: ControlPlane, asked: SlotsAsked) -> Grant | Verdict:
 @post(
     "/pour",
     operation_id="limits_pour",
+    opt=INGEST,
     summary="Use slots of rate limits up",
     status_code=200,
     responses=answers(200, _SLOTS, SlotsAnswer, 409),
     sync_to_thread=True,
 )
-def pour(plane: ControlPlane, data: SlotsPoured) -> SlotsAnswer:
+def pour(plane: ThePlane, data: SlotsPoured) -> SlotsAnswer:
     """Take slots that nobody gives back: they run out of the limits' buckets by themselves, `decay` a second."""
     asked = checked(data)
     return SlotsAnswer.of(plane.limits.pour(asked.names, asked.slots, strict=asked.strict))
@@ -204,12 +208,13 @@ def pour(plane: ControlPlane, data: SlotsPoured) -> SlotsAnswer:
 @post(
     "/leases/{lease:uuid}/renew",
     operation_id="limits_renew",
+    opt=INGEST,
     summary="Hold slots for longer",
     status_code=200,
     responses=answers(200, "The limits in which the slots are lost.", list[str]),
     sync_to_thread=True,
 )
-def renew(plane: ControlPlane, lease: UUID, data: SlotsRenewed) -> Sequence[str]:
+def renew(plane: ThePlane, lease: UUID, data: SlotsRenewed) -> Sequence[str]:
     """Hold slots for longer; those lost meanwhile are taken again where there is room."""
     asked = checked(data)
     grant = Grant(lease.bytes, tuple(asked.names), asked.slots)
@@ -219,12 +224,13 @@ def renew(plane: ControlPlane, lease: UUID, data: SlotsRenewed) -> Sequence[str]
 @delete(
     "/leases/{lease:uuid}",
     operation_id="limits_release",
+    opt=INGEST,
     summary="Give slots back",
     status_code=204,
     responses=answers(204, "They are free, or were before."),
     sync_to_thread=True,
 )
-def release(plane: ControlPlane, lease: UUID) -> None:
+def release(plane: ThePlane, lease: UUID) -> None:
     """Give slots back, or wait for them no longer; doing so twice does nothing."""
     plane.limits.release(lease.bytes)
 
@@ -236,7 +242,7 @@ def release(plane: ControlPlane, lease: UUID) -> None:
     responses=answers(200, "Names of limits, each with since when.", dict[str, datetime]),
     sync_to_thread=True,
 )
-def waits_of(plane: ControlPlane, subject: UUID) -> dict[str, datetime]:
+def waits_of(plane: ThePlane, subject: UUID) -> dict[str, datetime]:
     """The limits for which a flow run or a task run waits, and since when."""
     return dict(plane.limits.waits_of(subject.bytes))
 
@@ -246,7 +252,7 @@ def _raw(value: UUID | None) -> bytes | None:
 
 
 router = Router(
-    "/concurrency_limits",
+    "/api/concurrency_limits",
     route_handlers=[
         read_limits,
         read_limit,

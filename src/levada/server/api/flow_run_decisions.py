@@ -5,10 +5,10 @@ from __future__ import annotations
 from litestar import Router, delete, get, post, put
 from msgspec.structs import replace
 
-from levada.control.plane import ControlPlane
 from levada.core.errors import ObjectNotFound
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
+from levada.server.pattern import By, ThePlane
 from levada.wire.changes import Decision, ProposedState, RunInput
 from levada.wire.objects import FlowRun
 from levada.wire.requests import ForkChoice, GivenInputs
@@ -24,7 +24,7 @@ _DECISION = "What became of the wish; a wish that was not followed says which ru
     responses=answers(200, _DECISION, Decision, 404, 409),
     sync_to_thread=True,
 )
-def set_flow_run_state(plane: ControlPlane, run: str, data: ProposedState, by: str) -> Decision:
+def set_flow_run_state(plane: ThePlane, run: str, data: ProposedState, by: By) -> Decision:
     """Propose a state; the law of transitions accepts it, enters another one, says when to ask again, or says no."""
     return plane.set_flow_run_state(named(run), checked(data), by=by)
 
@@ -37,7 +37,7 @@ def set_flow_run_state(plane: ControlPlane, run: str, data: ProposedState, by: s
     responses=answers(200, _DECISION, Decision, 404, 409),
     sync_to_thread=True,
 )
-def cancel_flow_run(plane: ControlPlane, run: str, by: str) -> Decision:
+def cancel_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
     """Cancel a run: at once when nobody executes it, otherwise by way of Cancelling, until its process has stopped."""
     return plane.cancel_flow_run(named(run), by=by)
 
@@ -50,7 +50,7 @@ def cancel_flow_run(plane: ControlPlane, run: str, by: str) -> Decision:
     responses=answers(200, _DECISION, Decision, 404, 409),
     sync_to_thread=True,
 )
-def suspend_flow_run(plane: ControlPlane, run: str, by: str) -> Decision:
+def suspend_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
     """Ask a run to let go at the next safe place; it can be resumed later, on any machine."""
     return plane.suspend_flow_run(named(run), by=by)
 
@@ -64,10 +64,10 @@ def suspend_flow_run(plane: ControlPlane, run: str, by: str) -> Decision:
     sync_to_thread=True,
 )
 def resume_flow_run(
-    plane: ControlPlane,
+    plane: ThePlane,
     run: str,
     data: GivenInputs,
-    by: str,
+    by: By,
 ) -> Decision:
     """Let a paused or suspended run go on, with the inputs it asked for, if it asked for any."""
     return plane.resume_flow_run(named(run), checked(data).inputs, by=by)
@@ -81,7 +81,7 @@ def resume_flow_run(
     responses=answers(200, _DECISION, Decision, 404, 409),
     sync_to_thread=True,
 )
-def retry_flow_run(plane: ControlPlane, run: str, by: str) -> Decision:
+def retry_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
     """Schedule an ended run again; what it completed is reused."""
     return plane.retry_flow_run(named(run), by=by)
 
@@ -94,7 +94,7 @@ def retry_flow_run(plane: ControlPlane, run: str, by: str) -> Decision:
     responses=answers(201, "The new run.", FlowRun, 404, 409),
     sync_to_thread=True,
 )
-def fork_flow_run(plane: ControlPlane, run: str, data: ForkChoice, by: str) -> FlowRun:
+def fork_flow_run(plane: ThePlane, run: str, data: ForkChoice, by: By) -> FlowRun:
     """Make a new scheduled run that reuses what the old one completed, except the tasks named here."""
     return plane.fork_flow_run(named(run), checked(data).task_keys, by=by)
 
@@ -106,7 +106,7 @@ def fork_flow_run(plane: ControlPlane, run: str, data: ForkChoice, by: str) -> F
     responses=answers(200, "Values given to the run, by key.", list[RunInput], 404),
     sync_to_thread=True,
 )
-def read_inputs(plane: ControlPlane, run: str, prefix: str = "") -> list[RunInput]:
+def read_inputs(plane: ThePlane, run: str, prefix: str = "") -> list[RunInput]:
     """Values given to a run from outside, those whose key begins with `prefix`."""
     return plane.read_inputs(named(run), checked(prefix))
 
@@ -118,7 +118,7 @@ def read_inputs(plane: ControlPlane, run: str, prefix: str = "") -> list[RunInpu
     responses=answers(200, "The value.", RunInput, 404),
     sync_to_thread=True,
 )
-def read_input(plane: ControlPlane, run: str, key: str) -> RunInput:
+def read_input(plane: ThePlane, run: str, key: str) -> RunInput:
     """One value given to a run from outside."""
     return plane.read_input(named(run), named(key))
 
@@ -130,7 +130,7 @@ def read_input(plane: ControlPlane, run: str, key: str) -> RunInput:
     responses=answers(200, "The value as it is kept.", RunInput, 404, 409),
     sync_to_thread=True,
 )
-def write_input(plane: ControlPlane, run: str, key: str, data: RunInput) -> RunInput:
+def write_input(plane: ThePlane, run: str, key: str, data: RunInput) -> RunInput:
     """Give a run a value under a key, in place of the one that is there. The key in the path is the one that counts."""
     return plane.write_input(named(run), replace(checked(data), key=named(key)))
 
@@ -143,14 +143,14 @@ def write_input(plane: ControlPlane, run: str, key: str, data: RunInput) -> RunI
     responses=answers(204, "It is gone.", None, 404),
     sync_to_thread=True,
 )
-def delete_input(plane: ControlPlane, run: str, key: str) -> None:
+def delete_input(plane: ThePlane, run: str, key: str) -> None:
     """Take back a value given to a run."""
     if not plane.delete_input(named(run), named(key)):
         raise ObjectNotFound(f"Flow run {named(run)} has no input {named(key)!r}.")
 
 
 router = Router(
-    "/flow_runs",
+    "/api/flow_runs",
     route_handlers=[
         set_flow_run_state,
         cancel_flow_run,

@@ -12,10 +12,10 @@ from litestar.response import Stream
 from msgspec import msgpack
 
 from levada.control.exports import MEDIA_TYPES, SUFFIXES, Form, export_logs
-from levada.control.plane import ControlPlane
 from levada.core.states import StateType
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
+from levada.server.pattern import HEAVY, By, ThePlane, TheSettings
 from levada.wire.changes import FlowRunChange, NewFlowRun
 from levada.wire.filters import FlowRunQuery, LogQuery
 from levada.wire.objects import Count, FlowRun, Graph, HistoryBucket, Lateness, Page, StateView, Why
@@ -34,7 +34,7 @@ Bound = Annotated[int, Parameter(ge=1, le=MOST_COUNTED, description="How far to 
     responses=answers(200, "The flow run with its state history.", FlowRun, 404),
     sync_to_thread=True,
 )
-def read_flow_run(plane: ControlPlane, run: str) -> FlowRun:
+def read_flow_run(plane: ThePlane, run: str) -> FlowRun:
     """One flow run with its state history, named by id, by the beginning of its id, or by a name only it has."""
     return plane.read_flow_run(named(run))
 
@@ -42,25 +42,27 @@ def read_flow_run(plane: ControlPlane, run: str) -> FlowRun:
 @post(
     "/filter",
     operation_id="read_flow_runs",
+    opt=HEAVY,
     summary="List flow runs",
     status_code=200,
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", FlowRunPage),
     sync_to_thread=True,
 )
-def read_flow_runs(plane: ControlPlane, data: FlowRunQuery, most_per_page: int) -> Page:
+def read_flow_runs(plane: ThePlane, data: FlowRunQuery, settings: TheSettings) -> Page:
     """A page of the flow runs for which every filter given holds, newest first unless `sort` says otherwise."""
-    return plane.read_flow_runs(checked(data, most_per_page=most_per_page))
+    return plane.read_flow_runs(checked(data, most_per_page=settings.server.max_page_size))
 
 
 @post(
     "/count",
     operation_id="count_flow_runs_up_to",
+    opt=HEAVY,
     summary="Count flow runs",
     status_code=200,
     responses=answers(200, "How many; `exact` is false when there are more than the bound.", Count),
     sync_to_thread=True,
 )
-def count_flow_runs(plane: ControlPlane, data: FlowRunQuery, bound: Bound = 10_000) -> Count:
+def count_flow_runs(plane: ThePlane, data: FlowRunQuery, bound: Bound = 10_000) -> Count:
     """How many flow runs the query finds, its limit and cursor aside, counted no further than a bound."""
     return plane.count_flow_runs_up_to(checked(data), bound)
 
@@ -68,12 +70,13 @@ def count_flow_runs(plane: ControlPlane, data: FlowRunQuery, bound: Bound = 10_0
 @post(
     "/state_counts",
     operation_id="flow_run_state_counts",
+    opt=HEAVY,
     summary="Count flow runs by state",
     status_code=200,
     responses=answers(200, "A number for each state type that occurs.", dict[str, int]),
     sync_to_thread=True,
 )
-def flow_run_state_counts(plane: ControlPlane, data: FlowRunQuery) -> dict[StateType, int]:
+def flow_run_state_counts(plane: ThePlane, data: FlowRunQuery) -> dict[StateType, int]:
     """How many flow runs the query finds in each state type; types with none are left out."""
     return plane.flow_run_state_counts(checked(data))
 
@@ -81,13 +84,14 @@ def flow_run_state_counts(plane: ControlPlane, data: FlowRunQuery) -> dict[State
 @post(
     "/history",
     operation_id="flow_run_history",
+    opt=HEAVY,
     summary="Flow runs over time",
     status_code=200,
     responses=answers(200, "The parts of the range, in order.", list[HistoryBucket]),
     sync_to_thread=True,
 )
 def flow_run_history(
-    plane: ControlPlane,
+    plane: ThePlane,
     data: FlowRunQuery,
     start: datetime,
     end: datetime,
@@ -100,12 +104,13 @@ def flow_run_history(
 @post(
     "/lateness",
     operation_id="flow_run_lateness",
+    opt=HEAVY,
     summary="How late flow runs are",
     status_code=200,
     responses=answers(200, "Seconds, on average over so many runs.", Lateness),
     sync_to_thread=True,
 )
-def flow_run_lateness(plane: ControlPlane, data: FlowRunQuery) -> Lateness:
+def flow_run_lateness(plane: ThePlane, data: FlowRunQuery) -> Lateness:
     """How long after their time the runs started, on average; those that should have and did not count as well."""
     return plane.flow_run_lateness(checked(data))
 
@@ -113,12 +118,13 @@ def flow_run_lateness(plane: ControlPlane, data: FlowRunQuery) -> Lateness:
 @get(
     "/{run:str}/graph",
     operation_id="flow_run_graph",
+    opt=HEAVY,
     summary="Graph of a flow run",
     responses=answers(200, "Nodes, each with its parents.", Graph, 404),
     sync_to_thread=True,
 )
 def flow_run_graph(
-    plane: ControlPlane,
+    plane: ThePlane,
     run: str,
     since: datetime | None = None,
     limit: Annotated[int, Parameter(ge=1, le=10_000, description="Most nodes of the page.")] = 10_000,
@@ -138,7 +144,7 @@ def flow_run_graph(
     responses=answers(200, "Every state, oldest first.", list[StateView], 404),
     sync_to_thread=True,
 )
-def flow_run_states(plane: ControlPlane, run: str) -> list[StateView]:
+def flow_run_states(plane: ThePlane, run: str) -> list[StateView]:
     """Every state a flow run was ever in, oldest epoch first, late records of lost owners included."""
     return plane.flow_run_states(named(run))
 
@@ -146,11 +152,12 @@ def flow_run_states(plane: ControlPlane, run: str) -> list[StateView]:
 @get(
     "/{run:str}/task_state_counts",
     operation_id="task_run_state_counts",
+    opt=HEAVY,
     summary="Count the task runs of a flow run by state",
     responses=answers(200, "A number for each state type that occurs.", dict[str, int], 404),
     sync_to_thread=True,
 )
-def task_run_state_counts(plane: ControlPlane, run: str) -> dict[StateType, int]:
+def task_run_state_counts(plane: ThePlane, run: str) -> dict[StateType, int]:
     """How many task runs of a flow run are in each state type; types with none are left out."""
     return plane.task_run_state_counts(named(run))
 
@@ -162,7 +169,7 @@ def task_run_state_counts(plane: ControlPlane, run: str) -> dict[StateType, int]
     responses=answers(200, "What holds, and what can be done.", Why, 404),
     sync_to_thread=True,
 )
-def why(plane: ControlPlane, run: str) -> Why:
+def why(plane: ThePlane, run: str) -> Why:
     """Why a flow run (or task run) is where it is: what it waits for or what went wrong, and what can be done."""
     return plane.why(named(run))
 
@@ -174,7 +181,7 @@ def why(plane: ControlPlane, run: str) -> Why:
     responses=answers(200, "`levada.wire.recorded.RecordedRun`, as MessagePack.", bytes, 404, media_type=MSGPACK),
     sync_to_thread=True,
 )
-def recorded_calls(plane: ControlPlane, run: str) -> Response[bytes]:
+def recorded_calls(plane: ThePlane, run: str) -> Response[bytes]:
     """Everything an engine needs to resume or fork the run: its parameters and the results of its calls, as bytes."""
     return Response(msgpack.encode(plane.recorded_calls(named(run))), media_type=MSGPACK)
 
@@ -182,12 +189,13 @@ def recorded_calls(plane: ControlPlane, run: str) -> Response[bytes]:
 @get(
     "/{run:str}/logs/download",
     operation_id="download_flow_run_logs",
+    opt=HEAVY,
     summary="Download the logs of a flow run",
     responses=answers(200, "A file.", bytes, 404, media_type="text/plain"),
     sync_to_thread=True,
 )
 def download_flow_run_logs(
-    plane: ControlPlane,
+    plane: ThePlane,
     run: str,
     form: Form = "text",
 ) -> Stream:
@@ -208,7 +216,7 @@ def download_flow_run_logs(
     responses=answers(201, "The run, or the one that the same idempotency key made before.", FlowRun, 404, 409, 413),
     sync_to_thread=True,
 )
-def create_flow_run(plane: ControlPlane, data: NewFlowRun, by: str) -> FlowRun:
+def create_flow_run(plane: ThePlane, data: NewFlowRun, by: By) -> FlowRun:
     """Make a scheduled run of a flow; the flow need not have run before."""
     return plane.create_flow_run(checked(data), created_by=by)
 
@@ -220,7 +228,7 @@ def create_flow_run(plane: ControlPlane, data: NewFlowRun, by: str) -> FlowRun:
     responses=answers(200, "The run as it is now.", FlowRun, 404, 409),
     sync_to_thread=True,
 )
-def change_flow_run(plane: ControlPlane, run: str, data: FlowRunChange) -> FlowRun:
+def change_flow_run(plane: ThePlane, run: str, data: FlowRunChange) -> FlowRun:
     """Give a flow run another name, more tags, or labels, which are merged with those it has."""
     return plane.change_flow_run(named(run), checked(data))
 
@@ -233,13 +241,13 @@ def change_flow_run(plane: ControlPlane, run: str, data: FlowRunChange) -> FlowR
     responses=answers(200, "How many rows of each kind went.", dict[str, int], 404, 409),
     sync_to_thread=True,
 )
-def delete_flow_run(plane: ControlPlane, run: str) -> dict[str, int]:
+def delete_flow_run(plane: ThePlane, run: str) -> dict[str, int]:
     """Delete an ended flow run with its subflow runs, task runs, logs and artifacts."""
     return plane.delete_flow_run(named(run))
 
 
 router = Router(
-    "/flow_runs",
+    "/api/flow_runs",
     route_handlers=[
         read_flow_run,
         read_flow_runs,

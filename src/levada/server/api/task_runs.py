@@ -7,9 +7,9 @@ from typing import Annotated
 from litestar import Router, get, post
 from litestar.params import Parameter
 
-from levada.control.plane import ControlPlane
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
+from levada.server.pattern import HEAVY, By, ThePlane, TheSettings
 from levada.wire.changes import Decision, ProposedState
 from levada.wire.filters import TaskRunQuery
 from levada.wire.objects import Count, Page, StateView, TaskRun, Why
@@ -24,7 +24,7 @@ from levada.wire.requests import MOST_COUNTED
     responses=answers(200, "The task run with its state history.", TaskRun, 404),
     sync_to_thread=True,
 )
-def read_task_run(plane: ControlPlane, task: str) -> TaskRun:
+def read_task_run(plane: ThePlane, task: str) -> TaskRun:
     """One task run with its state history, named by id or by the beginning of its id."""
     return plane.read_task_run(named(task))
 
@@ -32,26 +32,28 @@ def read_task_run(plane: ControlPlane, task: str) -> TaskRun:
 @post(
     "/filter",
     operation_id="read_task_runs",
+    opt=HEAVY,
     summary="List task runs",
     status_code=200,
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", TaskRunPage),
     sync_to_thread=True,
 )
-def read_task_runs(plane: ControlPlane, data: TaskRunQuery, most_per_page: int) -> Page:
+def read_task_runs(plane: ThePlane, data: TaskRunQuery, settings: TheSettings) -> Page:
     """A page of the task runs for which every filter given holds, in the order they were made."""
-    return plane.read_task_runs(checked(data, most_per_page=most_per_page))
+    return plane.read_task_runs(checked(data, most_per_page=settings.server.max_page_size))
 
 
 @post(
     "/count",
     operation_id="count_task_runs",
+    opt=HEAVY,
     summary="Count task runs",
     status_code=200,
     responses=answers(200, "How many; `exact` is false when there are more than the bound.", Count),
     sync_to_thread=True,
 )
 def count_task_runs(
-    plane: ControlPlane,
+    plane: ThePlane,
     data: TaskRunQuery,
     bound: Annotated[int, Parameter(ge=1, le=MOST_COUNTED, description="How far to count.")] = 10_000,
 ) -> Count:
@@ -66,7 +68,7 @@ def count_task_runs(
     responses=answers(200, "Every state, oldest first.", list[StateView], 404),
     sync_to_thread=True,
 )
-def task_run_states(plane: ControlPlane, task: str) -> list[StateView]:
+def task_run_states(plane: ThePlane, task: str) -> list[StateView]:
     """Every state a task run was ever in."""
     return plane.task_run_states(named(task))
 
@@ -78,7 +80,7 @@ def task_run_states(plane: ControlPlane, task: str) -> list[StateView]:
     responses=answers(200, "What holds, and what can be done.", Why, 404),
     sync_to_thread=True,
 )
-def why_task_run(plane: ControlPlane, task: str) -> Why:
+def why_task_run(plane: ThePlane, task: str) -> Why:
     """Why a task run is where it is: what it waits for or what went wrong, and what can be done."""
     return plane.why(named(task))
 
@@ -91,13 +93,13 @@ def why_task_run(plane: ControlPlane, task: str) -> Why:
     responses=answers(200, "What became of the wish.", Decision, 404, 409),
     sync_to_thread=True,
 )
-def set_task_run_state(plane: ControlPlane, task: str, data: ProposedState, by: str) -> Decision:
+def set_task_run_state(plane: ThePlane, task: str, data: ProposedState, by: By) -> Decision:
     """Correct the state of a task run by hand; what the engine records of it comes by ingest."""
     return plane.set_task_run_state(named(task), checked(data), by=by)
 
 
 router = Router(
-    "/task_runs",
+    "/api/task_runs",
     route_handlers=[read_task_run, read_task_runs, count_task_runs, task_run_states, why_task_run, set_task_run_state],
     tags=["Task runs"],
 )

@@ -7,10 +7,10 @@ from typing import Any
 from litestar import Router, delete, get, patch, put
 from msgspec import UNSET
 
-from levada.control.plane import ControlPlane
 from levada.core.errors import ObjectNotFound
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named, within
+from levada.server.pattern import ThePlane, TheSettings
 from levada.wire.objects import Count, Page, VariableView
 from levada.wire.pages import VariablePage
 from levada.wire.requests import GivenVariable, VariableChange
@@ -23,9 +23,9 @@ from levada.wire.requests import GivenVariable, VariableChange
     responses=answers(200, "A page by name; pass `next` on as `cursor`.", VariablePage),
     sync_to_thread=True,
 )
-def page(plane: ControlPlane, most_per_page: int, limit: int = 200, cursor: str | None = None) -> Page:
+def page(plane: ThePlane, settings: TheSettings, limit: int = 200, cursor: str | None = None) -> Page:
     """A page of variables, by name."""
-    return plane.variables.page(within(limit, most_per_page), checked(cursor))
+    return plane.variables.page(within(limit, settings.server.max_page_size), checked(cursor))
 
 
 @get(
@@ -35,7 +35,7 @@ def page(plane: ControlPlane, most_per_page: int, limit: int = 200, cursor: str 
     responses=answers(200, "How many.", Count),
     sync_to_thread=True,
 )
-def count(plane: ControlPlane) -> Count:
+def count(plane: ThePlane) -> Count:
     """How many variables there are."""
     return Count(plane.variables.count())
 
@@ -47,7 +47,7 @@ def count(plane: ControlPlane) -> Count:
     responses=answers(200, "The variable.", VariableView, 404),
     sync_to_thread=True,
 )
-def get_variable(plane: ControlPlane, name: str) -> VariableView:
+def get_variable(plane: ThePlane, name: str) -> VariableView:
     """One variable by name."""
     found = plane.variables.get(named(name))
     if found is None:
@@ -62,7 +62,7 @@ def get_variable(plane: ControlPlane, name: str) -> VariableView:
     responses=answers(200, "The variable as it is now.", VariableView, 409),
     sync_to_thread=True,
 )
-def set_variable(plane: ControlPlane, name: str, data: GivenVariable) -> VariableView:
+def set_variable(plane: ThePlane, name: str, data: GivenVariable) -> VariableView:
     """Give a variable a value; one that is there is replaced only with `overwrite`."""
     given = checked(data)
     return plane.variables.set(named(name), given.value, given.tags, overwrite=given.overwrite)
@@ -75,7 +75,7 @@ def set_variable(plane: ControlPlane, name: str, data: GivenVariable) -> Variabl
     responses=answers(200, "The variable as it is now.", VariableView, 404, 409),
     sync_to_thread=True,
 )
-def change_variable(plane: ControlPlane, name: str, data: VariableChange) -> VariableView:
+def change_variable(plane: ThePlane, name: str, data: VariableChange) -> VariableView:
     """Change the value, the tags or the name of a variable that is there; what is absent stays."""
     given = checked(data)
     value: dict[str, Any] = {} if given.value is UNSET else {"value": given.value}
@@ -90,14 +90,14 @@ def change_variable(plane: ControlPlane, name: str, data: VariableChange) -> Var
     responses=answers(204, "It is gone.", None, 404),
     sync_to_thread=True,
 )
-def unset_variable(plane: ControlPlane, name: str) -> None:
+def unset_variable(plane: ThePlane, name: str) -> None:
     """Remove a variable."""
     if not plane.variables.unset(named(name)):
         raise ObjectNotFound(f"There is no variable {named(name)!r}.")
 
 
 router = Router(
-    "/variables",
+    "/api/variables",
     route_handlers=[page, count, get_variable, set_variable, change_variable, unset_variable],
     tags=["Variables"],
 )
