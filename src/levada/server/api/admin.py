@@ -86,4 +86,4 @@ def read_retention(plane: ThePlane, settings: TheSettings) -> RetentionView:
     )
 
 
-router = Router("/api/admin", route_handlers=[read_settings, table_sizes, read_retention], tags=["Administration"])
+router = Router("/admin", route_handlers=[read_settings, table_sizes, read_retention], tags=["Administration"])

@@ -58,4 +58,4 @@ def revoke_api_key(plane: ThePlane, key: UUID) -> None:
         raise ObjectNotFound(f"There is no API key {key}.")
 
 
-router = Router("/api/api_keys", route_handlers=[read_api_keys, create_api_key, revoke_api_key], tags=["API keys"])
+router = Router("/api_keys", route_handlers=[read_api_keys, create_api_key, revoke_api_key], tags=["API keys"])

@@ -51,4 +51,4 @@ def delete_artifact(plane: ThePlane, artifact: str) -> None:
     plane.delete_artifact(named(artifact))
 
 
-router = Router("/api/artifacts", route_handlers=[read_artifacts, read_artifact, delete_artifact], tags=["Artifacts"])
+router = Router("/artifacts", route_handlers=[read_artifacts, read_artifact, delete_artifact], tags=["Artifacts"])

@@ -50,4 +50,4 @@ def cancel_bulk(plane: ThePlane, job: UUID) -> BulkJob:
     return plane.cancel_bulk(job)
 
 
-router = Router("/api/bulk_jobs", route_handlers=[start_bulk, read_bulk, cancel_bulk], tags=["Bulk jobs"])
+router = Router("/bulk_jobs", route_handlers=[start_bulk, read_bulk, cancel_bulk], tags=["Bulk jobs"])

@@ -252,7 +252,7 @@ def _raw(value: UUID | None) -> bytes | None:
 
 
 router = Router(
-    "/api/concurrency_limits",
+    "/concurrency_limits",
     route_handlers=[
         read_limits,
         read_limit,

@@ -66,4 +66,4 @@ def emit_events(plane: ThePlane, data: list[Event]) -> Count:
     return Count(plane.emit_events(checked(data)))
 
 
-router = Router("/api/events", route_handlers=[read_events, count_events, emit_events], tags=["Events"])
+router = Router("/events", route_handlers=[read_events, count_events, emit_events], tags=["Events"])

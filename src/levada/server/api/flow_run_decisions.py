@@ -150,7 +150,7 @@ def delete_input(plane: ThePlane, run: str, key: str) -> None:
 
 
 router = Router(
-    "/api/flow_runs",
+    "/flow_runs",
     route_handlers=[
         set_flow_run_state,
         cancel_flow_run,

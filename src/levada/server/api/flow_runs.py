@@ -247,7 +247,7 @@ def delete_flow_run(plane: ThePlane, run: str) -> dict[str, int]:
 
 
 router = Router(
-    "/api/flow_runs",
+    "/flow_runs",
     route_handlers=[
         read_flow_run,
         read_flow_runs,

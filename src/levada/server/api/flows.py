@@ -47,4 +47,4 @@ def read_flow(plane: ThePlane, name: str) -> FlowView:
     return plane.read_flow(named(name))
 
 
-router = Router("/api/flows", route_handlers=[read_flows, read_flow], tags=["Flows"])
+router = Router("/flows", route_handlers=[read_flows, read_flow], tags=["Flows"])

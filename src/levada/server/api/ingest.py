@@ -29,4 +29,4 @@ def take_in(plane: ThePlane, body: bytes) -> Answer:
     return Answer(plane.take_in(decoded(body, IngestBatch, packed=True)), media_type=MSGPACK)
 
 
-router = Router("/api", route_handlers=[take_in], tags=["Ingest"])
+router = Router("/", route_handlers=[take_in], tags=["Ingest"])

@@ -49,4 +49,4 @@ def export_log_lines(plane: ThePlane, data: LogQuery, form: Form = "text") -> St
     )
 
 
-router = Router("/api/logs", route_handlers=[read_logs, export_log_lines], tags=["Logs"])
+router = Router("/logs", route_handlers=[read_logs, export_log_lines], tags=["Logs"])

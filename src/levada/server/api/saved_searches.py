@@ -51,6 +51,4 @@ def delete_search(plane: ThePlane, search: UUID) -> None:
         raise ObjectNotFound(f"There is no saved search {search}.")
 
 
-router = Router(
-    "/api/saved_searches", route_handlers=[read_searches, write_search, delete_search], tags=["Saved searches"]
-)
+router = Router("/saved_searches", route_handlers=[read_searches, write_search, delete_search], tags=["Saved searches"])

@@ -99,7 +99,7 @@ def set_task_run_state(plane: ThePlane, task: str, data: ProposedState, by: By) 
 
 
 router = Router(
-    "/api/task_runs",
+    "/task_runs",
     route_handlers=[read_task_run, read_task_runs, count_task_runs, task_run_states, why_task_run, set_task_run_state],
     tags=["Task runs"],
 )

@@ -97,7 +97,7 @@ def unset_variable(plane: ThePlane, name: str) -> None:
 
 
 router = Router(
-    "/api/variables",
+    "/variables",
     route_handlers=[page, count, get_variable, set_variable, change_variable, unset_variable],
     tags=["Variables"],
 )
