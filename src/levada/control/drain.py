@@ -11,25 +11,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, field
 
-from levada.control.histories import crash_run, crash_task
-from levada.control.ingest import Ingested, ingest
+from levada.control.ingest import Ingested, ingest, subjects
+from levada.control.losses import Loss, crash_what_is_open, named, open_with
 from levada.core import faults
 from levada.core.errors import JournalError
-from levada.core.states import StateType, datetime_of
 from levada.journal import Problem, UnknownRecord, WriterDirectory, writers
-from levada.store.base import FlowRunRow, Store, TaskRunRow, Transaction, WriterRow
-from levada.store.bodies import RunBody
-from levada.wire.records import STATE_CODES, Record
+from levada.store.base import Store, WriterRow
+from levada.wire.records import Record
 
 RECORDS_AT_ONCE = 20_000
 """How many records one transaction takes in; about a quarter of a second during which others wait."""
-
-_PAUSED = STATE_CODES[StateType.PAUSED]
 
 
 class JournalProblem(Struct, frozen=True):
@@ -103,6 +98,8 @@ def drain(home: Path, store: Store, now_us: Callable[[], int] | None = None) -> 
     now = now_us or _now_us
     gone = []
     for directory in writers(home):
+        if directory.destination is not None:
+            continue  # its records are for a server, which says what became of its runs
         try:
             if _take_in(directory, store, report):
                 gone.append(directory)
@@ -141,6 +138,7 @@ def _take_in(directory: WriterDirectory, store: Store, report: DrainReport) -> b
         following = WriterRow(cursor.number, reading.segment, reading.offset, reading.sequence or 0)
         if following != cursor:
             with store.write() as transaction:
+                transaction.lock(*sorted(subjects(writer, batch)))
                 found = transaction.writers.get(writer)
                 if found[1:] != cursor[1:]:
                     cursor = found  # another drain was faster; go on from where it got
@@ -171,7 +169,9 @@ def _problem(writer: bytes, problem: Problem) -> JournalProblem:
 def _conclude(directory: WriterDirectory, store: Store, now: int, report: DrainReport) -> None:
     """Say what became of everything a dead writer left unfinished, and remove its journal."""
     with store.write() as transaction:
-        runs, tasks = _crash_what_is_open(transaction, directory, now)
+        transaction.lock(*sorted(open_with(transaction, directory.writer)))
+        loss = Loss(named(directory.pid, ""), _last_sign_of_life(directory, now), now)
+        runs, tasks = crash_what_is_open(transaction, directory.writer, loss)
         if faults.armed:
             faults.reach("control.drain.before_commit")
     if faults.armed:
@@ -179,63 +179,6 @@ def _conclude(directory: WriterDirectory, store: Store, now: int, report: DrainR
     report.crashed_flow_runs += [UUID(bytes=run) for run in runs]
     report.crashed_task_runs += tasks
     report.removed += directory.remove()
-
-
-def _crash_what_is_open(transaction: Transaction, directory: WriterDirectory, now: int) -> tuple[list[bytes], int]:
-    """The runs, and how many task runs, that crashed with a writer."""
-    writer = directory.writer
-    at = _last_sign_of_life(directory, now)
-    tasks: dict[bytes, TaskRunRow] = {}
-    rows: list[FlowRunRow] = []
-    facts: dict[bytes, list[str]] = {}
-    for row in transaction.flow_runs.open_of_writer(writer):
-        if _is_suspended(row):
-            continue  # its process ended on purpose; somebody will resume it
-        message, details = _verdict(_process_of(row), at, now)
-        crashed, facts[row.id] = crash_run(row, at, message, details, transaction.now)
-        rows.append(crashed)
-        for task in transaction.task_runs.open_of_run(row.id):
-            tasks[task.id] = crash_task(task, at, message, details, transaction.now)
-    message, details = _verdict(_process_in(directory), at, now)
-    for task in transaction.task_runs.open_of_holder(writer):
-        if task.id not in tasks:
-            tasks[task.id] = crash_task(task, at, message, details, transaction.now)
-    if rows:
-        transaction.flow_runs.save(rows, facts)
-    transaction.task_runs.replace(list(tasks.values()))
-    return [row.id for row in rows], len(tasks)
-
-
-def _is_suspended(row: FlowRunRow) -> bool:
-    return row.state == _PAUSED and row.state_name == "Suspended"
-
-
-def _verdict(process: str, at: int, now: int) -> tuple[str, dict[str, Any]]:
-    reason = (
-        f"{process} is gone (killed, or its machine lost power). It last recorded something at "
-        f"{datetime_of(at):%Y-%m-%d %H:%M:%S} UTC; this was noticed at {datetime_of(now):%Y-%m-%d %H:%M:%S} UTC."
-    )
-    return f"{process} is gone.", {"reason": reason}
-
-
-def _process_of(row: FlowRunRow) -> str:
-    openings = RunBody.decode(row.body).openings
-    newest = openings[-1] if openings else None
-    if newest is None or not newest.pid:
-        return "Its process"
-    return f"Process {newest.pid} on host {newest.host}" if newest.host else f"Process {newest.pid}"
-
-
-def _process_in(directory: WriterDirectory) -> str:
-    """The process that wrote a journal, from the lock it held."""
-    for path in directory.paths:
-        try:
-            pid = (path / "lock").read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            continue  # removed meanwhile, or torn: the sentence is less precise, nothing else
-        if pid.isdigit():
-            return f"Process {pid}"
-    return "Its process"
 
 
 def _last_sign_of_life(directory: WriterDirectory, now: int) -> int:

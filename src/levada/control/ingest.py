@@ -30,11 +30,24 @@ class Ingested(Struct):
     artifacts: int = 0
 
 
+def subjects(writer: bytes, batch: Iterable[tuple[int, Record]]) -> set[bytes]:
+    """What must be locked before a batch is taken in: its writer, and the runs whose rows it changes."""
+    found = {writer}
+    for _, record in batch:
+        if record.run is not None:
+            found.add(record.run)
+        elif isinstance(record, (TaskState, TaskOpened, TaskReused, TaskChanged)):
+            found.add(record.task)
+        elif isinstance(record, ArtifactWritten):
+            found.add(record.artifact)
+    return found
+
+
 def ingest(transaction: Transaction, writer: bytes, batch: Iterable[tuple[int, Record]]) -> Ingested:
     """Take in records of one writer.
 
     Args:
-        transaction: a writing one; nothing is committed here.
+        transaction: a writing one that has locked the batch's `subjects`; nothing is committed here.
         writer: whose journal the records come from.
         batch: records with their sequence numbers in that journal.
     """
@@ -61,7 +74,26 @@ def ingest(transaction: Transaction, writer: bytes, batch: Iterable[tuple[int, R
     _ingest_tasks(transaction, writer, tasks)
     _ingest_logs(transaction, writer, logs)
     _ingest_artifacts(transaction, artifacts)
+    _announce(transaction, runs, tasks, logs)
     return Ingested(count, len(runs), len(tasks), len(logs), len(artifacts))
+
+
+def _announce(
+    transaction: Transaction,
+    runs: Iterable[bytes],
+    tasks: dict[bytes, list[TaskRecord]],
+    logs: list[tuple[int, LogLine]],
+) -> None:
+    changed = {*runs, *(records[0].run for records in tasks.values())}
+    for run in changed:
+        if run is not None:
+            transaction.announce("runs", run.hex())
+    oldest: dict[bytes, int] = {}
+    for _, line in logs:
+        if line.run is not None:
+            oldest[line.run] = min(line.at, oldest.get(line.run, line.at))
+    for run, at in oldest.items():
+        transaction.announce("logs", f"{run.hex()}@{at}")
 
 
 def _ingest_runs(transaction: Transaction, writer: bytes, runs: dict[bytes, list[RunRecord]]) -> None:

@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from msgspec import Raw
-
 from levada.core.faults import armed, reach
 from levada.journal.layout import SHIPPED
 from levada.journal.reader import Problem, WriterDirectory
@@ -32,7 +30,7 @@ class Cursor(NamedTuple):
 class Parcel(NamedTuple):
     """Records to be sent together, and where the next ones start."""
 
-    records: list[tuple[int, Raw]]
+    records: list[tuple[int, bytes]]
     size: int
     following: Cursor
 
@@ -90,10 +88,10 @@ class Outgoing:
         reading = self.directory.read(
             self.cursor.segment, self.cursor.offset, self._most_records, self.cursor.sequence or None, raw=True
         )
-        records: list[tuple[int, Raw]] = []
+        records: list[tuple[int, bytes]] = []
         size = 0
         for sequence, payload, _, _ in reading:
-            records.append((sequence, Raw(payload)))
+            records.append((sequence, payload))
             size += len(payload)
             if size >= self._most_bytes:
                 break

@@ -26,6 +26,8 @@ OPENED = 32
 """The entry comes from an opening record; when it says Running, the subject was Pending at the same moment."""
 REUSED = 64
 """The state was taken over from an earlier record; `details` is the id of that task run, unless it is this one."""
+DECIDED = 128
+"""The control plane wrote the entry, because somebody asked for it."""
 
 EPOCH, N, CODE, DELTA, ATTEMPT, NAME, MESSAGE, DETAILS, RESULT = range(9)
 

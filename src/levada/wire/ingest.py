@@ -7,7 +7,7 @@ writer in any order: the tables come out the same. A batch without records is a 
 
 from __future__ import annotations
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 COMMANDS = ("cancel", "suspend", "fenced")
 """What a server may ask of a writer: end a run, let it go at the next safe place, or stop it because it is lost."""
@@ -17,8 +17,9 @@ class IngestBatch(Struct, array_like=True):
     """Records of one writer, as they stand in its journal."""
 
     writer: bytes
-    records: list[tuple[int, Raw]] = []
-    """Sequence number in the writer's stream, and the record's own MessagePack (`levada.wire.records`)."""
+    records: list[tuple[int, bytes]] = []
+    """Sequence number in the writer's stream, and the record's own MessagePack (`levada.wire.records`), as bytes, so that a
+    damaged one damages no other."""
     host: str = ""
     pid: int = 0
     levada: str = ""

@@ -1,0 +1,88 @@
+"""What becomes of what a process left open when it is gone: everything it had under way has crashed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from levada.control.histories import crash_run, crash_task
+from levada.core.states import StateType, datetime_of
+from levada.store.base import FlowRunRow, TaskRunRow, Transaction
+from levada.store.bodies import RunBody
+from levada.wire.records import STATE_CODES
+
+_PAUSED = STATE_CODES[StateType.PAUSED]
+
+
+class Loss(NamedTuple):
+    """How a process was lost, as people are told.
+
+    Attributes:
+        process: what it is called where its runs do not say.
+        at: its last sign of life, microseconds since 1970.
+        noticed: when it was found to be gone.
+        how: what happened to it, e.g. ``killed, or its machine lost power``.
+    """
+
+    process: str
+    at: int
+    noticed: int
+    how: str = "killed, or its machine lost power"
+
+    def verdict(self, process: str) -> tuple[str, dict[str, Any]]:
+        """Message and details of the state of what it left open."""
+        reason = (
+            f"{process} is gone ({self.how}). It last recorded something at "
+            f"{datetime_of(self.at):%Y-%m-%d %H:%M:%S} UTC; this was noticed at "
+            f"{datetime_of(self.noticed):%Y-%m-%d %H:%M:%S} UTC."
+        )
+        return f"{process} is gone.", {"reason": reason}
+
+
+def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> tuple[list[bytes], int]:
+    """Crash the open flow runs and task runs of a writer; the flow runs, and how many task runs, that it lost.
+
+    Whoever calls this has locked the runs that `open_with` names.
+    """
+    tasks: dict[bytes, TaskRunRow] = {}
+    rows: list[FlowRunRow] = []
+    facts: dict[bytes, list[str]] = {}
+    for row in transaction.flow_runs.open_of_writer(writer):
+        if _is_suspended(row):
+            continue  # its process ended on purpose; somebody will resume it
+        message, details = loss.verdict(process_of(row))
+        crashed, facts[row.id] = crash_run(row, loss.at, message, details, transaction.now)
+        rows.append(crashed)
+        for task in transaction.task_runs.open_of_run(row.id):
+            tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now)
+    message, details = loss.verdict(loss.process)
+    for task in transaction.task_runs.open_of_holder(writer):
+        if task.id not in tasks:
+            tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now)
+    if rows:
+        transaction.flow_runs.save(rows, facts)
+    transaction.task_runs.replace(list(tasks.values()))
+    return [row.id for row in rows], len(tasks)
+
+
+def open_with(transaction: Transaction, writer: bytes) -> set[bytes]:
+    """What must be locked before the losses of a writer are written down: its open runs, and those of its tasks."""
+    runs = {row.id for row in transaction.flow_runs.open_of_writer(writer)}
+    return runs | {task.run or task.id for task in transaction.task_runs.open_of_holder(writer)}
+
+
+def _is_suspended(row: FlowRunRow) -> bool:
+    return row.state == _PAUSED and row.state_name == "Suspended"
+
+
+def process_of(row: FlowRunRow) -> str:
+    """The process that owns a run, for people."""
+    openings = RunBody.decode(row.body).openings
+    newest = openings[-1] if openings else None
+    return "Its process" if newest is None else named(newest.pid, newest.host)
+
+
+def named(pid: int, host: str) -> str:
+    """A process, for people."""
+    if not pid:
+        return "Its process"
+    return f"Process {pid} on host {host}" if host else f"Process {pid}"
