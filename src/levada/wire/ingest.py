@@ -18,8 +18,8 @@ class IngestBatch(Struct, array_like=True):
 
     writer: bytes
     records: list[tuple[int, bytes]] = []
-    """Sequence number in the writer's stream, and the record's own MessagePack (`levada.wire.records`), as bytes, so that a
-    damaged one damages no other."""
+    """Sequence number in the writer's stream, and the record's own MessagePack (`levada.wire.records`), as bytes, so
+    that a damaged one damages no other."""
     host: str = ""
     pid: int = 0
     levada: str = ""
