@@ -10,6 +10,7 @@ import swagger_ui_bundle
 from litestar import Request, get
 
 from levada.core.errors import ObjectNotFound
+from levada.server.api.document import document
 from levada.server.pattern import OPEN
 from levada.server.rendering import JSON, Answer, as_json
 from levada.version import __version__
@@ -76,7 +77,7 @@ def openapi(request: Request[Any, Any, Any]) -> Answer:
     """Give the OpenAPI 3.1 document of this server."""
     kept = request.app.state
     if "openapi" not in kept:  # made when first asked for: a server should start fast
-        kept.openapi = as_json(request.app.openapi_schema.to_schema())
+        kept.openapi = as_json(document(request.app))
     return Answer(kept.openapi, media_type=JSON)
 
 

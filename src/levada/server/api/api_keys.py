@@ -44,7 +44,7 @@ def create_api_key(plane: ThePlane, data: NewApiKey) -> MadeApiKey:
 
 
 @delete(
-    "/{key:uuid}",
+    "/{api_key:uuid}",
     operation_id="revoke_api_key",
     opt=ADMIN,
     summary="Revoke an API key",
@@ -52,10 +52,10 @@ def create_api_key(plane: ThePlane, data: NewApiKey) -> MadeApiKey:
     responses=answers(204, "It opens nothing any more.", None, 404),
     sync_to_thread=True,
 )
-def revoke_api_key(plane: ThePlane, key: UUID) -> None:
+def revoke_api_key(plane: ThePlane, api_key: UUID) -> None:
     """Revoke a key: from the next request on it opens nothing."""
-    if not plane.revoke_api_key(key):
-        raise ObjectNotFound(f"There is no API key {key}.")
+    if not plane.revoke_api_key(api_key):
+        raise ObjectNotFound(f"There is no API key {api_key}.")
 
 
 router = Router("/api_keys", route_handlers=[read_api_keys, create_api_key, revoke_api_key], tags=["API keys"])
