@@ -15,8 +15,8 @@ import pytest
 from levada.control.ingest import ingest
 from levada.core.errors import ConfigurationError
 from levada.core.states import StateType
+from levada.store.migrations.standing import HEAD, VERSION_QUERY
 from levada.store.sqlite import SqliteStore
-from levada.store.sqlite.upgrades import STEPS, VERSION, schema, upgrade
 from tests.unit.control import records as make
 
 
@@ -27,14 +27,6 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made.close()
 
 
-def version_of(path: Path) -> int:
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute("PRAGMA user_version").fetchone()[0]
-    finally:
-        connection.close()
-
-
 class TestFile:
     def test_it_is_made_with_its_folder_when_first_used(self, store: SqliteStore) -> None:
         assert not store.path.parent.exists()
@@ -42,7 +34,7 @@ class TestFile:
             assert transaction.execute("PRAGMA journal_mode") == [("wal",)]
             assert transaction.execute("PRAGMA synchronous") == [(1,)]
             assert transaction.execute("PRAGMA busy_timeout") == [(30_000,)]
-        assert version_of(store.path) == VERSION
+            assert transaction.execute(VERSION_QUERY) == [(HEAD,)]
 
     def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(self, tmp_path: Path) -> None:
         (tmp_path / "home").write_text("a file where the folder should be")
@@ -67,59 +59,6 @@ class TestFile:
             transaction.meta.set("colour", b"red" * 100_000)
         with store.read() as transaction:
             assert transaction.meta.get("colour") == b"blue"
-
-
-class TestUpgrades:
-    def test_a_newer_database_is_refused_and_not_touched(self, tmp_path: Path) -> None:
-        path = tmp_path / "levada.db"
-        connection = sqlite3.connect(path)
-        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-        connection.close()
-        before = path.read_bytes()
-        with pytest.raises(ConfigurationError, match="written by a newer Levada"), SqliteStore(path).read():
-            pass
-        assert path.read_bytes() == before
-
-    def test_there_is_a_step_from_every_older_version(self) -> None:
-        assert set(STEPS) == set(range(1, VERSION))
-
-    def test_steps_are_taken_one_after_the_other(self, store: SqliteStore) -> None:
-        with store.read() as transaction:
-            assert transaction.execute("PRAGMA user_version") == [(VERSION,)]
-        connection = sqlite3.connect(store.path, isolation_level=None)
-        steps = {
-            VERSION: lambda db: db.execute("ALTER TABLE flows ADD COLUMN owner TEXT"),
-            VERSION + 1: lambda db: db.execute("UPDATE flows SET owner = 'nobody'"),
-        }
-        try:
-            upgrade(connection, store.path, steps, VERSION + 2)
-            assert connection.execute("SELECT owner FROM flows").fetchall() == []
-        finally:
-            connection.close()
-        assert version_of(store.path) == VERSION + 2
-
-    def test_a_step_that_fails_leaves_everything_as_it_was(self, store: SqliteStore) -> None:
-        with store.read():
-            pass
-
-        def breaks(db: sqlite3.Connection) -> None:
-            db.execute("ALTER TABLE flows ADD COLUMN owner TEXT")
-            db.execute("ALTER TABLE nothing ADD COLUMN owner TEXT")
-
-        connection = sqlite3.connect(store.path, isolation_level=None)
-        try:
-            with pytest.raises(sqlite3.OperationalError):
-                upgrade(connection, store.path, {VERSION: breaks}, VERSION + 1)
-            with pytest.raises(sqlite3.OperationalError, match="no such column"):
-                connection.execute("SELECT owner FROM flows")
-        finally:
-            connection.close()
-        assert version_of(store.path) == VERSION
-
-    def test_the_schema_needs_nothing_but_sqlite(self) -> None:
-        connection = sqlite3.connect(":memory:")
-        connection.executescript(schema())
-        connection.close()
 
 
 class TestProcesses:

@@ -1,51 +1,94 @@
-"""The ladder of schema versions: each step takes a database from one version to the next.
+"""The schema of a file: made when it is new, brought up to date when it is older.
 
-`PRAGMA user_version` says where a database stands: 0 is a new file, which gets ``schema.sql`` at once. A change of the
-schema changes ``schema.sql`` and adds a step; a test proves that the steps and the file lead to the same tables.
+A new file gets ``schema.sql`` at once. One that is up to date costs a single SELECT. Only an older one loads Alembic
+and the chain in `levada.store.migrations`; tests prove that both ways lead to the same tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sqlite3
 from pathlib import Path
-from sqlite3 import Connection
 
 from levada.core.errors import ConfigurationError
-from levada.store.sqlite.steps import schema as schema
-from levada.store.sqlite.steps import statements, to_version_2
+from levada.store.migrations.standing import (
+    HEAD,
+    VERSION_QUERY,
+    VERSION_TABLE,
+    WORKS_WITH,
+    WORKS_WITH_KEY,
+    Found,
+    Standing,
+    standing,
+    too_new,
+)
 
-VERSION = 2
+BUSY_SECONDS = 30.0
+"""How long one statement waits for the lock of another process."""
 
-Step = Callable[[Connection], None]
+LEGACY_VERSIONS = {1: "0001"}
+"""Revisions of files that are older than the chain, by their `PRAGMA user_version`."""
 
-STEPS: Mapping[int, Step] = {1: to_version_2}
-"""The step away from each older version: `STEPS[1]` takes version 1 to 2."""
+_USER_VERSION = 2
+"""Since the chain, `user_version` stays at this; it makes a Levada that is older than the chain refuse the file."""
 
 
-def upgrade(connection: Connection, path: Path, steps: Mapping[int, Step] = STEPS, version: int = VERSION) -> None:
-    """Bring a database to the present version, whatever it is; safe from several processes at once.
+def upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a file to the present schema, whatever it is; safe from several processes at once.
 
     Raises:
-        ConfigurationError: the database is of a newer Levada.
+        ConfigurationError: a newer Levada changed it in ways that this one does not understand, or it is not ours.
     """
-    found = _known_version(connection, path, version)
-    if found == version:
+    if schema_version(connection) == HEAD:
         return
-    if found == 0:
-        # Takes effect only before the first table is written; larger pages hold more of our small rows.
-        connection.execute("PRAGMA page_size = 8192")
+    found = found_in_sqlite(connection)
+    stands = standing(found.version, found.works_with)
+    if found.foreign:
+        raise ConfigurationError(
+            f"The database {path} was written by a newer Levada, or by something else: this one does not know its "
+            "tables. Upgrade Levada, or set LEVADA_HOME to another folder."
+        )
+    if stands is Standing.TOO_NEW:
+        raise too_new(f"The database {path}", str(found.version), "set LEVADA_HOME to another folder")
+    if stands is Standing.EMPTY:
+        _make_file(connection)
+    elif stands is Standing.OLDER:
+        from levada.store.migrations.chain import Chain  # lazy: Alembic is needed only by what is not up to date
+        from levada.store.migrations.places import SqlitePlace  # lazy: as above
+
+        Chain().bring_up_to_date(SqlitePlace(path))
+
+
+def found_in_sqlite(connection: sqlite3.Connection) -> Found:
+    """What an open file says about its schema."""
+    version = schema_version(connection)
+    if version is not None:
+        kept = connection.execute("SELECT value FROM meta WHERE key = ?", (WORKS_WITH_KEY,)).fetchone()
+        return Found(version, None if kept is None else bytes(kept[0]).decode("ascii"), stamped=True)
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchone()
+    legacy = LEGACY_VERSIONS.get(number)
+    return Found(legacy, None, stamped=False, foreign=legacy is None and bool(tables or number))
+
+
+def schema_version(connection: sqlite3.Connection) -> str | None:
+    """The revision that a file says it is at."""
+    try:
+        row = connection.execute(VERSION_QUERY).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return None
+    return None if row is None else str(row[0])
+
+
+def _make_file(connection: sqlite3.Connection) -> None:
+    # Takes effect only before the first table is written; larger pages hold more of our small rows.
+    connection.execute("PRAGMA page_size = 8192")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = _known_version(connection, path, version)  # another process may have been faster
-        if found == 0:
-            for statement in statements(schema()):
-                connection.execute(statement)
-            found = version
-        while found < version:
-            steps[found](connection)
-            found += 1
-        connection.execute(f"PRAGMA user_version = {version}")
+        if schema_version(connection) is None:  # another process may have been faster
+            make(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -53,11 +96,28 @@ def upgrade(connection: Connection, path: Path, steps: Mapping[int, Step] = STEP
         raise
 
 
-def _known_version(connection: Connection, path: Path, version: int) -> int:
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > version:
-        raise ConfigurationError(
-            f"The database {path} was written by a newer Levada (its schema is version {found}, this Levada knows "
-            f"up to {version}). Upgrade Levada, or set LEVADA_HOME to another folder."
-        )
+def make(connection: sqlite3.Connection) -> None:
+    """Make the tables of the present revision, inside the transaction of a connection."""
+    for statement in [*statements(schema()), VERSION_TABLE]:
+        connection.execute(statement)
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (WORKS_WITH_KEY, WORKS_WITH.encode("ascii")))
+    connection.execute(f"PRAGMA user_version = {_USER_VERSION}")
+
+
+def schema() -> str:
+    """The SQL that makes the tables of the present revision."""
+    return Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script, so that they can be run inside one transaction; `executescript` would commit."""
+    found, open_one = [], ""
+    for line in script.splitlines():
+        code = line.partition("--")[0].rstrip()
+        open_one += code + "\n" if code else ""
+        # A trigger holds semicolons of its own: SQLite says where its statement ends.
+        if code.endswith(";") and sqlite3.complete_statement(open_one):
+            found.append(open_one.strip().removesuffix(";"))
+            open_one = ""
     return found
