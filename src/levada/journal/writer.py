@@ -40,6 +40,7 @@ from levada.journal.format import (
 from levada.journal.inbox import take_commands
 from levada.journal.layout import (
     DESTINATION,
+    LOCK,
     UNBORN,
     fallback_roots,
     hold_lock,
@@ -52,6 +53,7 @@ from levada.wire.records import LogLine, Record
 SEGMENT_BYTES: Final = 8 << 20
 _LONGEST_PAUSE: Final = 60.0
 _NOWHERE: Final = -1
+_LOST: Final = -1
 
 _pack_head = FRAME_HEAD.pack
 _pack_tail = FRAME_TAIL.pack
@@ -248,7 +250,7 @@ class JournalWriter:
                 if self._position[0] == 0:
                     self._remove_unused()
                 while self._locks:
-                    os.close(self._locks.popitem()[1])
+                    _give_up(self._locks.popitem()[1])
         _open_writers.discard(self)
         self._tell()
 
@@ -351,15 +353,17 @@ class JournalWriter:
         if place in self._locks:
             if directory.is_dir():
                 return directory
-            os.close(self._locks.pop(place))
+            _give_up(self._locks.pop(place))
         if place == 0:
             self._roots[0].mkdir(0o700, parents=True, exist_ok=True)
         else:
             make_private(self._roots[place])
         # Readers take a directory without a held lock for that of a dead process, so they see it only locked.
         unborn = self._roots[place] / f"{UNBORN}{self.writer.hex()}"
+        if directory.is_dir():
+            unborn = directory  # a signal struck after the renaming below, and before its lock was noted
         unborn.mkdir(0o700, exist_ok=True)
-        descriptor = hold_lock(unborn)
+        descriptor = _lock(unborn)
         try:
             if self.destination is not None:
                 (unborn / DESTINATION).write_text(f"{self.destination}\n", encoding="utf-8")
@@ -367,7 +371,7 @@ class JournalWriter:
             if self._fsync:
                 _sync_directory(self._roots[place])
         except OSError:
-            os.close(descriptor)
+            _give_up(descriptor)
             raise
         self._locks[place] = descriptor
         return directory
@@ -532,11 +536,27 @@ class JournalWriter:
         self._lock = threading.RLock()
         self._close_segment()
         while self._locks:
-            os.close(self._locks.popitem()[1])
+            _give_up(self._locks.popitem()[1])
         self._busy = False
         self._waiting.clear()
         self._backlog.clear()
         self._notices.clear()
+
+
+def _lock(directory: Path) -> int:
+    """Lock a directory of ours; `_LOST` when this process holds the lock by a descriptor that nobody knows any more."""
+    try:
+        return hold_lock(directory)
+    except BlockingIOError:
+        # A signal struck when the lock was taken and its descriptor not yet noted. It is held until the process ends.
+        if (directory / LOCK).read_bytes().strip() == b"%d" % os.getpid():
+            return _LOST
+        raise
+
+
+def _give_up(descriptor: int) -> None:
+    if descriptor != _LOST:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
