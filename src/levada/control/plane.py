@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from levada.control.administering import Administering
+from levada.control.auth.verbs import Admitting
 from levada.control.base import DATABASE
 from levada.control.deciding import Deciding
 from levada.control.limits import Limits
@@ -14,7 +15,7 @@ from levada.control.variables import Variables
 __all__ = ["DATABASE", "ControlPlane"]
 
 
-class ControlPlane(Reading, Deciding, Receiving, Streaming, Administering):
+class ControlPlane(Reading, Deciding, Receiving, Streaming, Administering, Admitting):
     """Answers for one home or one database: records in, rows, reasons and decisions out.
 
     It is `levada.wire.verbs.Plane`, carried out in this process. Reading verbs show what is in the store; call `drain`

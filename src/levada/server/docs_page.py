@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
-import swagger_ui_bundle
 from litestar import Request, get
 
 from levada.core.errors import ObjectNotFound
@@ -109,4 +108,6 @@ def first_page() -> Answer:
 
 @cache
 def _read(name: str) -> bytes:
-    return (Path(str(swagger_ui_bundle.swagger_ui_path)) / name).read_bytes()
+    # The folder is named after the version of what is in it.
+    folder = next(iter((files("swagger_ui_bundle") / "vendor").iterdir()))
+    return (folder / name).read_bytes()
