@@ -13,7 +13,7 @@ import pytest
 from levada.control.ingest import ingest
 from levada.core.errors import ParameterError
 from levada.core.states import StateType, datetime_of
-from levada.store.base import Store
+from levada.store.base import Store, WriterRow
 from levada.store.sqlite import SqliteStore
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.records import Record
@@ -407,7 +407,7 @@ class TestWriters:
             number = transaction.writers.get(writer).number
             transaction.writers.advance(writer, 2, 4096, 17)
         with store.read() as transaction:
-            assert transaction.writers.find(writer) == (number, 2, 4096, 17)
+            assert transaction.writers.find(writer) == WriterRow(number, 2, 4096, 17)
 
     def test_a_record_that_cannot_be_read_yet_is_kept_once(self, store: Store) -> None:
         for _ in range(2):

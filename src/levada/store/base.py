@@ -165,11 +165,34 @@ class FlowRunTable(Protocol):
         ...
 
     def page(self, query: FlowRunQuery) -> RowPage:
-        """A page by id, which is by time of making."""
+        """A page by id, which is by time of making, or in the order of `query.sort`."""
         ...
 
     def count_by_state(self, query: FlowRunQuery) -> dict[int, int]:
         """How many rows the query finds, by state code."""
+        ...
+
+    def count_up_to(self, query: FlowRunQuery, bound: int) -> int:
+        """How many rows the query finds; `bound` when there are as many or more."""
+        ...
+
+    def histogram(
+        self, query: FlowRunQuery, start: int, end: int, step: int
+    ) -> list[tuple[tuple[int, int, str | None], tuple[int, int, int]]]:
+        """Rows that were expected to start in a range, summed up by part of it and state.
+
+        Returns:
+            `(part, state, state_name)`, parts counted from 0, each with the number of rows, and the microseconds that
+            they ran and that they are or were late, together.
+        """
+        ...
+
+    def changed_since(self, since: int, limit: int, cursor: str | None = None) -> RowPage:
+        """A page of rows that changed after a moment, in the order in which they did."""
+        ...
+
+    def due(self, before: int, limit: int) -> list[FlowRunRow]:
+        """Scheduled rows that were expected to start by a moment, the longest due first."""
         ...
 
     def starting_with(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
@@ -185,7 +208,7 @@ class FlowRunTable(Protocol):
         ...
 
     def delete(self, run: bytes) -> None:
-        """Remove a row and its tags."""
+        """Remove a row, its facts, its inputs and its idempotency keys."""
         ...
 
 
@@ -208,8 +231,16 @@ class TaskRunTable(Protocol):
         """A page by id, which is by time of making."""
         ...
 
+    def changed_since(self, run: bytes, since: int, limit: int, cursor: str | None = None) -> RowPage:
+        """A page of rows of a flow run that changed after a moment, in the order in which they did."""
+        ...
+
     def count_by_state(self, query: TaskRunQuery) -> dict[int, int]:
         """How many rows the query finds, by state code."""
+        ...
+
+    def count_up_to(self, query: TaskRunQuery, bound: int) -> int:
+        """How many rows the query finds; `bound` when there are as many or more."""
         ...
 
     def starting_with(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
@@ -278,6 +309,13 @@ class LogTable(Protocol):
 
     def page(self, query: LogQuery) -> RowPage:
         """A page by time and id."""
+        ...
+
+    def index_text(self, limit: int) -> int:
+        """Take up to so many lines into the index of text; how many were waiting for it.
+
+        Lines are found before, too, only not as fast. On PostgreSQL nothing ever waits.
+        """
         ...
 
     def delete_of_run(self, run: bytes, limit: int) -> int:

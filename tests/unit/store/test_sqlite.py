@@ -132,8 +132,10 @@ def test_a_task_run_takes_at_most_400_bytes_of_disk(store: SqliteStore) -> None:
         result = make.payload(b"\xcd\x01\x02")
         batch += [opened, make.task_state(task, run, StateType.COMPLETED, 2, result=result)]
         before = task
+    with store.read() as transaction:
+        (empty,) = transaction.execute("PRAGMA page_count")[0]
     with store.write() as transaction:
         ingest(transaction, writer, enumerate(batch, 1))
     with store.read() as transaction:
         pages, size = transaction.execute("PRAGMA page_count")[0][0], transaction.execute("PRAGMA page_size")[0][0]
-    assert pages * size / count <= 400
+    assert (pages - empty) * size / count <= 400

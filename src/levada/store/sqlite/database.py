@@ -7,33 +7,18 @@ import sqlite3
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from levada.core.errors import ConfigurationError
 from levada.store.announcing import Announcements, Heard
-from levada.store.base import (
-    ArtifactTable,
-    EventTable,
-    FlowRunTable,
-    FlowTable,
-    LogTable,
-    MetaTable,
-    TaskRunTable,
-    Transaction,
-    WriterTable,
-)
-from levada.store.sqlite.artifacts import SqliteArtifacts
-from levada.store.sqlite.events import SqliteEvents
-from levada.store.sqlite.flow_runs import SqliteFlowRuns
-from levada.store.sqlite.flows import SqliteFlows
-from levada.store.sqlite.journals import SqliteMeta, SqliteWriters
-from levada.store.sqlite.logs import SqliteLogs
+from levada.store.base import Transaction
+from levada.store.sql.tables import Tables
+from levada.store.sqlite.connection import SqliteConnection
 from levada.store.sqlite.sizes import table_sizes
-from levada.store.sqlite.task_runs import SqliteTaskRuns
 from levada.store.sqlite.upgrades import upgrade
 from levada.wire.objects import TableSize
 
@@ -48,21 +33,14 @@ PATIENCE = 20
 _PRAGMAS = ("PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -16000", "PRAGMA temp_store = MEMORY")
 
 
-class SqliteTransaction:
+class SqliteTransaction(Tables):
     """All tables, seen through one connection that is inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.flow_runs: FlowRunTable = SqliteFlowRuns(connection)
-        self.task_runs: TaskRunTable = SqliteTaskRuns(connection)
-        self.logs: LogTable = SqliteLogs(connection)
-        self.artifacts: ArtifactTable = SqliteArtifacts(connection)
-        self.flows: FlowTable = SqliteFlows(connection)
-        self.writers: WriterTable = SqliteWriters(connection)
-        self.events: EventTable = SqliteEvents(connection)
-        self.meta: MetaTable = SqliteMeta(connection)
         self.now = time.time_ns() // 1000
         self.said: dict[tuple[str, str], None] = {}
+        super().__init__(SqliteConnection(connection), self.now)
 
     def lock(self, *keys: bytes | str) -> None:
         """Nothing to do: there is one writing transaction at a time."""
@@ -70,10 +48,6 @@ class SqliteTransaction:
     def announce(self, topic: str, text: str = "") -> None:
         """Wake those who listen in this process, once this transaction is committed."""
         self.said[topic, text] = None
-
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and give all its rows."""
-        return self.connection.execute(sql, parameters).fetchall()
 
 
 class SqliteStore:

@@ -39,6 +39,16 @@ CREATE INDEX flow_runs_by_parent_task ON flow_runs (parent_task, id) WHERE paren
 CREATE INDEX flow_runs_on_top ON flow_runs (id) WHERE parent_run IS NULL;
 CREATE INDEX flow_runs_below ON flow_runs (id) WHERE parent_run IS NOT NULL;
 CREATE INDEX flow_runs_open ON flow_runs (writer) WHERE state < 5;
+CREATE INDEX flow_runs_scheduled ON flow_runs (expected, id) WHERE state = 0;
+CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment, id) WHERE deployment IS NOT NULL;
+CREATE INDEX flow_runs_with_message ON flow_runs (id, message) WHERE message IS NOT NULL;
+CREATE INDEX flow_runs_by_changed ON flow_runs (changed, id);
+CREATE INDEX flow_runs_by_created ON flow_runs (created, id);
+-- Of the expressions that lists are sorted by, see levada.store.sql.flow_run_queries.
+CREATE INDEX flow_runs_by_started ON flow_runs (coalesce(started, expected), id);
+CREATE INDEX flow_runs_by_ended ON flow_runs (coalesce(ended, 4611686018427387904), id);
+CREATE INDEX flow_runs_by_expected ON flow_runs (expected, id);
+CREATE INDEX flow_runs_by_duration ON flow_runs (coalesce(ended - started, -1), id);
 
 -- What flow runs are looked for by: t:<tag>, p:<parameter>=<shown value>, l:<label>=<text>; see levada.store.facts.
 CREATE TABLE flow_run_facts (
@@ -94,6 +104,8 @@ CREATE INDEX task_runs_by_run ON task_runs (run, state, id);
 CREATE INDEX task_runs_by_call ON task_runs (call, id);
 CREATE INDEX task_runs_by_state ON task_runs (state, id) WHERE state <> 5;
 CREATE INDEX task_runs_by_holder ON task_runs (holder) WHERE holder IS NOT NULL;
+CREATE INDEX task_runs_by_changed ON task_runs (run, changed);
+CREATE INDEX task_runs_with_message ON task_runs (id, message) WHERE message IS NOT NULL;
 
 -- What happened. Without a position an event waits in the outbox; positions are given without gaps.
 CREATE TABLE events (
@@ -109,6 +121,7 @@ CREATE UNIQUE INDEX events_by_id ON events (id);
 CREATE UNIQUE INDEX events_by_position ON events (position) WHERE position IS NOT NULL;
 CREATE INDEX events_waiting ON events (id) WHERE position IS NULL;
 CREATE INDEX events_by_event ON events (event, id);
+CREATE INDEX events_by_time ON events (occurred, id);
 CREATE INDEX events_by_resource ON events (resource, id);
 CREATE INDEX events_by_run ON events (run, id) WHERE run IS NOT NULL;
 
@@ -127,6 +140,23 @@ CREATE TABLE logs (
 CREATE INDEX logs_by_run ON logs (run, at);
 CREATE INDEX logs_by_task ON logs (task, at) WHERE task IS NOT NULL;
 CREATE INDEX logs_by_time ON logs (at);
+
+-- Finds lines by pieces of three characters. Filling it costs more than all the rest of a line, so lines wait for it
+-- in logs_unindexed until there is time; a search looks at those one by one.
+CREATE VIRTUAL TABLE logs_text USING fts5 (
+  message, content = 'logs', content_rowid = 'id', tokenize = 'trigram', detail = 'none'
+);
+CREATE TABLE logs_unindexed (
+  id  INTEGER PRIMARY KEY
+);
+CREATE TRIGGER logs_come AFTER INSERT ON logs BEGIN
+  INSERT INTO logs_unindexed (id) VALUES (new.id);
+END;
+CREATE TRIGGER logs_go AFTER DELETE ON logs BEGIN
+  INSERT INTO logs_text (logs_text, rowid, message)
+    SELECT 'delete', old.id, old.message WHERE NOT EXISTS (SELECT 1 FROM logs_unindexed WHERE id = old.id);
+  DELETE FROM logs_unindexed WHERE id = old.id;
+END;
 
 CREATE TABLE artifacts (
   id           BLOB NOT NULL,

@@ -18,9 +18,11 @@ def table_sizes(execute: Callable[[str], list[tuple[Any, ...]]]) -> list[TableSi
     Rows are estimated from the greatest row number where a table has one. Bytes are estimated, too: the pages of the
     file are shared out by rows, because counting pages would read the whole file.
     """
-    found = execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-    )
+    found = [
+        (name, sql)
+        for name, sql in execute("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        if not name.startswith(("sqlite_", "logs_text"))
+    ]
     (page_count,), (page_size,) = execute("PRAGMA page_count")[0], execute("PRAGMA page_size")[0]
     rows = {}
     for name, sql in found:
