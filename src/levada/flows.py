@@ -13,6 +13,7 @@ from levada.core.retries import RetryPolicy
 from levada.core.states import State
 from levada.definition import Definition, check_hooks, description_of, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
+from levada.parameters import sealed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -149,6 +150,10 @@ class Flow(Definition, Generic[P, R]):
     def shown(self, parameters: dict[str, Any]) -> dict[str, str] | None:
         """Parameters as short text for people."""
         return short(parameters)
+
+    def sealed(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters as they may be written down: secrets are hidden from whoever looks, also those given as text."""
+        return sealed(self.signature, parameters)
 
     def name_run(self, parameters: dict[str, Any]) -> Any:
         """The run name that the author's template or function makes."""

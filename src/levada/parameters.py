@@ -6,6 +6,7 @@ Validation uses pydantic, imported only when a value does not already have exact
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +24,19 @@ class Signature:
         annotations: by name, unresolved.
     """
 
-    __slots__ = ("_all", "_kwonly", "_nargs", "_posonly", "_var", "_varkw", "adapters", "defaults", "function", "names")
+    __slots__ = (
+        "_all",
+        "_kwonly",
+        "_nargs",
+        "_posonly",
+        "_var",
+        "_varkw",
+        "adapters",
+        "defaults",
+        "function",
+        "names",
+        "secrets",
+    )
 
     def __init__(self, function: Callable[..., Any], skip_first: bool = False) -> None:
         self.function = function
@@ -35,6 +48,7 @@ class Signature:
         self.defaults: dict[str, Any] = {}
         self.names: tuple[str, ...] = ()
         self.adapters: dict[str, Any] | None = None
+        self.secrets: frozenset[str] | None = None
         code = getattr(function, "__code__", None)
         if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
             self._from_inspect(function)
@@ -222,6 +236,15 @@ class Signature:
         if all(_fits_plainly(annotations.get(key), value) for key, value in parameters.items()):
             return parameters
         return validated(self, parameters, name)
+
+
+def sealed(signature: Signature, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as they may be written down: what an annotation calls a secret is one, however it was given."""
+    if "pydantic" not in sys.modules:  # whoever annotates with its secrets has imported it
+        return parameters
+    from levada.validation import seal  # lazy: as above
+
+    return seal(signature, parameters)
 
 
 _NAMES_OF_PLAIN = {kind.__name__: kind for kind in (int, str, float, bool, bytes)} | {"None": type(None)}

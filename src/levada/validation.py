@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -57,6 +57,51 @@ def adapters_of(signature: Signature) -> dict[str, TypeAdapter[Any]]:
     return signature.adapters
 
 
+HIDDEN = "**********"
+"""Stands for a secret that does not even fit its annotation."""
+
+
+def seal(signature: Signature, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, those that hold secrets by their annotation turned into it; see `levada.parameters.sealed`."""
+    names = secrets_of(signature)
+    if not names.intersection(parameters):
+        return parameters
+    kept = dict(parameters)
+    for name in names.intersection(parameters):
+        try:
+            kept[name] = _validate_one(signature, adapters_of(signature)[name], name, parameters[name])
+        except ValidationError:
+            kept[name] = HIDDEN
+    return kept
+
+
+def secrets_of(signature: Signature) -> frozenset[str]:
+    """The names of the parameters whose annotation holds a secret; found once for each function."""
+    if signature.secrets is None:
+        annotations = getattr(getattr(signature.function, "__func__", signature.function), "__annotations__", {})
+        plain = (int, str, float, bool, bytes, None, "int", "str", "float", "bool", "bytes", "None", "Any", Any)
+        if all(annotation in plain for annotation in annotations.values()):
+            signature.secrets = frozenset()
+        else:
+            hints = _hints(signature.function)
+            signature.secrets = frozenset(name for name in signature.names if _is_secret(hints.get(name), set()))
+    return signature.secrets
+
+
+def _is_secret(annotation: Any, seen: set[Any]) -> bool:
+    if any(annotation is known for known in seen):
+        return False
+    inside = list(typing.get_args(annotation))
+    if isinstance(annotation, type):
+        if issubclass(annotation, (SecretStr, SecretBytes)) or annotation.__name__.startswith("Secret["):
+            return True
+        fields = getattr(annotation, "__pydantic_fields__", None) or getattr(annotation, "model_fields", None)
+        if isinstance(fields, dict):
+            seen = {*seen, annotation}
+            inside += [field.annotation for field in fields.values()]
+    return any(_is_secret(other, seen) for other in inside)
+
+
 def validate(signature: Signature, parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters, coerced to their annotations.
 
@@ -70,7 +115,7 @@ def validate(signature: Signature, parameters: dict[str, Any]) -> dict[str, Any]
         try:
             result[name] = _validate_one(signature, adapters[name], name, value)
         except ValidationError as error:
-            problems.extend(_lines(name, error))
+            problems.extend(_lines(name, error, secret=name in secrets_of(signature)))
     if problems:
         raise ValueError("\n".join(problems))
     return result
@@ -86,9 +131,10 @@ def _validate_one(signature: Signature, adapter: TypeAdapter[Any], name: str, va
     return adapter.validate_python(value)
 
 
-def _lines(name: str, error: ValidationError) -> list[str]:
+def _lines(name: str, error: ValidationError, *, secret: bool) -> list[str]:
     return [
-        f" - {'.'.join([name, *map(str, problem['loc'])])}: {problem['msg']} (got {_short(problem.get('input'))})"
+        f" - {'.'.join([name, *map(str, problem['loc'])])}: {problem['msg']} "
+        f"(got {HIDDEN if secret else _short(problem.get('input'))})"
         for problem in error.errors(include_url=False)
     ]
 

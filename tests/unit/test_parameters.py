@@ -403,6 +403,37 @@ def test_secrets_stay_secret_in_records(test_home: Harness):
     assert "hush" not in str(test_home.flow_runs()[0].parameters)
 
 
+class Login(pydantic.BaseModel):
+    user: str
+    password: pydantic.SecretStr
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given"),
+    [
+        (pydantic.SecretStr, "hush"),
+        (pydantic.SecretBytes, b"hush"),
+        (list[pydantic.SecretStr], ["hush"]),
+        (pydantic.SecretStr | None, "hush"),
+        (Login, {"user": "ana", "password": "hush"}),
+        (pydantic.SecretStr, ["hush"]),
+    ],
+)
+def test_plain_text_for_a_secret_parameter_is_no_more_readable_than_the_secret(
+    test_home: Harness, annotation: Any, given: Any
+):
+    """The record that a run exists comes before its parameters are validated; it used to hold the text as it came."""
+
+    def take(password):
+        return None
+
+    take.__annotations__["password"] = annotation
+    flow(take)(given, return_state=True)
+    run = test_home.flow_runs()[0]
+    assert "hush" not in str(run.parameters)
+    assert "hush" not in str(run.state.message)
+
+
 def test_type_checkers_names_are_no_obstacle(test_home: Harness):
     def take(x: typing.List[int]):  # noqa: UP006
         return x

@@ -220,6 +220,7 @@ def _context(
 def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
     """Record that the run exists and who owns it."""
     flow, session, run = ctx.flow, ctx.session, ctx.flow_run
+    kept = flow.sealed(ctx.parameters)
     if tracking is not None:
         tracking.name = f"{flow.name}-{tracking.name.rpartition('-')[2]}"
         tracking.open_child(ctx.start_us, ctx.run)
@@ -240,8 +241,8 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
             version=flow.version,
             entrypoint=flow.entrypoint,
             code=flow.code,
-            parameters=_kept_parameters(ctx),
-            shown=flow.shown(ctx.parameters) or {},
+            parameters=_kept_parameters(ctx, kept),
+            shown=flow.shown(kept) or {},
             tags=run.tags,
             forked_from=start.forked_from,
             host=HOST,
@@ -253,11 +254,11 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
     )
 
 
-def _kept_parameters(ctx: FlowRunContext) -> Payload | None:
+def _kept_parameters(ctx: FlowRunContext, parameters: dict[str, Any]) -> Payload | None:
     """The parameters, for a resume or a fork; of a subflow only what its parent would pass again is not kept."""
     if ctx.parent is not None and look(ctx.parameters, None, None).rich:
         return None
-    kept: Payload = ctx.session.results.keep(ctx.parameters)
+    kept: Payload = ctx.session.results.keep(parameters)
     return kept
 
 
