@@ -154,9 +154,7 @@ class Chain:
             if stands is Standing.TOO_NEW:
                 raise too_new(place.name, str(found.version), _WAY_OUT, self.head)
             if stands is Standing.EMPTY and not self._beyond:
-                place.make(connection)
-                if place.dialect == "postgresql":
-                    self._stamp(connection, self.head)
+                self._make(place, connection)
             elif stands in {Standing.EMPTY, Standing.OLDER}:
                 self._walk(connection, found, "head", told, command.upgrade)
         return stands
@@ -205,9 +203,24 @@ class Chain:
         """
         target = self._known(to)
         with place.connected() as connection:
-            if place.look().version is None and not _has_table(connection, "meta"):
+            if self._found(place, connection).version is None and not _has_table(connection, "meta"):
                 raise ConfigurationError(f"{place.name} has none of our tables; `levada database upgrade` makes them.")
             self._stamp(connection, target)
+
+    def reset(self, place: Place) -> None:
+        """Remove everything in a database and make its tables anew, in one transaction.
+
+        Raises:
+            ConfigurationError: what is in it is not ours.
+        """
+        with place.connected() as connection:
+            self._found(place, connection)
+            place.empty(connection)
+            self._make(place, connection)
+
+    def _make(self, place: Place, connection: sqlalchemy.Connection) -> None:
+        place.make(connection)
+        self._stamp(connection, self.head)
 
     def _known(self, name: str) -> str:
         if name == "head":

@@ -48,8 +48,8 @@ class Place(Protocol):
         """About how many rows each table has."""
         ...
 
-    def empty(self) -> None:
-        """Remove everything in it."""
+    def empty(self, connection: sqlalchemy.Connection) -> None:
+        """Remove every table of it."""
         ...
 
 
@@ -103,10 +103,16 @@ class SqlitePlace:
                     found[name] = connection.execute(f"SELECT max(rowid) FROM {name}").fetchone()[0] or 0
             return found
 
-    def empty(self) -> None:
-        """Remove the file, with what SQLite keeps beside it."""
-        for ending in ("", "-wal", "-shm"):
-            Path(f"{self.path}{ending}").unlink(missing_ok=True)
+    def empty(self, connection: sqlalchemy.Connection) -> None:
+        """Remove every table; the file stays the one that other processes have open."""
+        raw: Any = connection.connection.dbapi_connection
+        # A full-text index first: its own tables go with it.
+        tables = (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql {} 'CREATE V%'"
+        )
+        for kind in ("LIKE", "NOT LIKE"):
+            for (name,) in raw.execute(tables.format(kind)).fetchall():
+                raw.execute(f"DROP TABLE {name}")
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,14 +172,10 @@ class PostgresPlace:
             rows = connection.execute(_ESTIMATES).fetchall()
         return {str(name): int(count) for name, count in rows}
 
-    def empty(self) -> None:
-        """Remove the schema in which the tables are, with everything in it, and make it anew."""
-        with closing(self._connect()) as connection, connection.transaction():
-            connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})")
-            row = connection.execute("SELECT quote_ident(current_schema())").fetchone()
-            schema = str(row[0]) if row is not None and row[0] is not None else "public"
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-            connection.execute(f"CREATE SCHEMA {schema}")
+    def empty(self, connection: sqlalchemy.Connection) -> None:
+        """Remove every table and function in the schema of ours; extensions stay."""
+        for kind, name in connection.exec_driver_sql(_OURS).fetchall():
+            connection.exec_driver_sql(f"DROP {kind} IF EXISTS {name} CASCADE")
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         try:
@@ -181,6 +183,15 @@ class PostgresPlace:
         except psycopg.OperationalError as error:
             raise StoreUnavailable(f"The {self.name} cannot be reached: {str(error).strip()}") from error
 
+
+_OURS = """
+SELECT 'TABLE', oid::regclass::text FROM pg_class
+WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+UNION ALL SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace
+AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+UNION ALL SELECT 'SEQUENCE', oid::regclass::text FROM pg_class
+WHERE relkind = 'S' AND relnamespace = current_schema()::regnamespace"""
 
 _ESTIMATES = """
 SELECT coalesce(parent.relname, own.relname), sum(greatest(own.reltuples, 0))::bigint
