@@ -82,7 +82,8 @@ def _operation_lines(path: str, method: str, operation: dict[str, Any]) -> Itera
         yield f"- Body: {_type(content['schema'])}{'' if media_type == 'application/json' else f', {media_type}'}"
     for status, answer in operation["responses"].items():
         if status not in _EVERYWHERE:
-            schema = next(iter(answer.get("content", {}).values()), {}).get("schema") if status < "300" else None
+            contents: list[dict[str, Any]] = list(answer.get("content", {}).values())
+            schema = contents[0].get("schema") if contents and status < "300" else None
             yield f"- {status}: {answer['description']}{'' if schema is None else f' {_type(schema)}'}"
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from levada.control import ControlPlane
 from levada.control.auth import Principal
+from levada.control.services.host import ServiceHost
 from levada.core.settings import Settings
 
 ThePlane = ControlPlane
@@ -13,6 +14,9 @@ ThePlane = ControlPlane
 
 TheSettings = Settings
 """The settings the server runs with, asked for as `settings`."""
+
+TheServices = ServiceHost | None
+"""The services of this process, None when it runs none; asked for as `services`."""
 
 TheCaller = Principal
 """Who asks; asked for as `caller`."""

@@ -211,16 +211,21 @@ class SettingView(Struct, omit_defaults=True):
 
 
 class ServiceView(Struct, omit_defaults=True, kw_only=True):
-    """A loop of the server, and how its last turn went."""
+    """A loop of the server, and how its turns in the answering process went."""
 
     name: str
+    does: str
     state: str
-    """`running`, `stopped`, or `disabled`."""
-    interval_seconds: float | None = None
+    """`running`, `stopped` (it runs elsewhere, or nowhere), or `disabled` by settings."""
+    interval_seconds: float
+    runs: int = 0
+    failures: int = 0
+    done: int = 0
     last_run: datetime | None = None
     last_seconds: float | None = None
     last_error: str | None = None
-    last_result: Any = None
+    last_done: int | None = None
+    last_counts: dict[str, int] = field(default_factory=dict)
 
 
 class RetentionView(Struct, omit_defaults=True, kw_only=True):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Router, get
 
+from levada.control.services.base import Described, Service
+from levada.control.services.registry import describe_services
 from levada.core.settings import Settings, catalogue
 from levada.server.api.answers import answers
-from levada.server.pattern import ADMIN, ThePlane, TheSettings
+from levada.server.pattern import ADMIN, ThePlane, TheServices, TheSettings
 from levada.wire.objects import TableSize
-from levada.wire.requests import RetentionView, SettingView
+from levada.wire.requests import RetentionView, ServiceView, SettingView
 
 
 @get(
@@ -86,4 +89,44 @@ def read_retention(plane: ThePlane, settings: TheSettings) -> RetentionView:
     )
 
 
-router = Router("/admin", route_handlers=[read_settings, table_sizes, read_retention], tags=["Administration"])
+@get(
+    "/services",
+    operation_id="read_services",
+    opt=ADMIN,
+    summary="Services of the server",
+    responses=answers(200, "Every service, whether or not it runs here.", list[ServiceView]),
+    sync_to_thread=True,
+)
+def read_services(plane: ThePlane, settings: TheSettings, services: TheServices) -> list[ServiceView]:
+    """The loops that servers run beside answering, and how they do in the process that answers this request."""
+    here = {} if services is None else {service.name: service for service in services.services}
+    return [_service_view(one, here.get(one.name)) for one in describe_services(plane, settings)]
+
+
+def _service_view(known: Described, service: Service[Any] | None) -> ServiceView:
+    if service is None or not known.enabled:
+        state = "stopped" if known.enabled else "disabled"
+        return ServiceView(name=known.name, does=known.does, state=state, interval_seconds=known.interval)
+    figures = service.figures
+    last = figures.last_result
+    return ServiceView(
+        name=known.name,
+        does=known.does,
+        state="running" if service.running else "stopped",
+        interval_seconds=known.interval,
+        runs=figures.runs,
+        failures=figures.failures,
+        done=figures.done,
+        last_run=None if figures.last_run is None else datetime.fromtimestamp(figures.last_run, UTC),
+        last_seconds=figures.last_seconds if figures.runs else None,
+        last_error=figures.last_error,
+        last_done=None if last is None else last.done,
+        last_counts={} if last is None else last.counts,
+    )
+
+
+router = Router(
+    "/admin",
+    route_handlers=[read_settings, table_sizes, read_retention, read_services],
+    tags=["Administration"],
+)
