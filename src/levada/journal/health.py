@@ -8,6 +8,7 @@ import msgspec
 
 from levada.core.errors import JournalError
 from levada.journal.format import UnknownRecord
+from levada.journal.outgoing import unsent_bytes
 from levada.journal.reader import Problem, WriterDirectory, writers
 
 
@@ -26,6 +27,8 @@ class WriterReport(msgspec.Struct):
         first, last: sequence numbers of the first and last; 0 when there is none.
         problems: what is not as it should be.
         unreadable: why the rest could not be read at all.
+        destination: address of the server that the records are for; None when they stay with the home.
+        unsent: bytes that the server does not have yet.
     """
 
     writer: str
@@ -40,6 +43,8 @@ class WriterReport(msgspec.Struct):
     last: int = 0
     problems: list[Problem] = []
     unreadable: str | None = None
+    destination: str | None = None
+    unsent: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -61,7 +66,9 @@ def verify_writer(directory: WriterDirectory) -> WriterReport:
         live=reading.live,
         segments=len(directory.segments()),
         size=directory.size(),
+        destination=directory.destination,
     )
+    report.unsent = 0 if report.destination is None else unsent_bytes(directory)
     try:
         for sequence, record, _, _ in reading:
             kind = type(record).__name__
