@@ -128,6 +128,12 @@ class Reading(PlanePart):
         with self.store.read() as transaction:
             return sum(transaction.task_runs.count_by_state(query).values())
 
+    def count_task_runs_up_to(self, query: TaskRunQuery, bound: int = 10_000) -> Count:
+        """How many task runs the query finds, counted no further than a bound, which bounds the work as well."""
+        with self.store.read() as transaction:
+            found = transaction.task_runs.count_up_to(query, bound + 1)
+        return Count(min(found, bound), found <= bound)
+
     def task_run_state_counts(self, run: UUID | bytes | str) -> dict[StateType, int]:
         """How many task runs of a flow run are in each state type; types with none are left out."""
         with self.store.read() as transaction:

@@ -111,6 +111,10 @@ class Runs(Protocol):
         """POST /task_runs/count?bound=10000000, its `count`."""
         ...
 
+    def count_task_runs_up_to(self, query: TaskRunQuery, bound: int = 10_000) -> Count:
+        """POST /task_runs/count: counted up to a bound."""
+        ...
+
     def task_run_state_counts(self, run: Run) -> dict[StateType, int]:
         """GET /flow_runs/{id}/task_state_counts."""
         ...

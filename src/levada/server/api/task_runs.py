@@ -45,7 +45,7 @@ def read_task_runs(plane: ThePlane, data: TaskRunQuery, settings: TheSettings) -
 
 @post(
     "/count",
-    operation_id="count_task_runs",
+    operation_id="count_task_runs_up_to",
     opt=HEAVY,
     summary="Count task runs",
     status_code=200,
