@@ -30,6 +30,7 @@ class PlanePart:
     def __init__(self, home: Path, store: Store | None = None, now_us: Callable[[], int] | None = None) -> None:
         self.home = home
         self._store = store
+        self._given_clock = now_us
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
 
     @property
@@ -42,3 +43,8 @@ class PlanePart:
     def is_live(self, writer: bytes) -> bool:
         """Whether the process that writes a journal lives on this machine."""
         return WriterDirectory(self.home, writer).is_live()
+
+    def lives_here(self, writer: bytes) -> bool | None:
+        """Whether the process that writes a journal lives on this machine; None when there is no such journal here."""
+        directory = WriterDirectory(self.home, writer)
+        return directory.is_live() if directory.paths else None

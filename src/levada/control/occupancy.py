@@ -23,6 +23,9 @@ SHORTEST_PAUSE: Final = 0.002
 LONGEST_PAUSE: Final = 0.05
 
 
+IsLive = Callable[[bytes], bool | None]
+
+
 class Occupancy:
     """Limits with their holders and waiters at one moment.
 
@@ -30,7 +33,7 @@ class Occupancy:
         tables: the tables, inside a transaction.
         names: the limits asked for; those that do not exist are left out.
         now: microseconds since 1970, of the clock that leases run by.
-        is_live: whether the process that writes a journal may still be alive; asked only when slots are short.
+        is_live: see `dead_writers`; asked only when slots are short.
         moment: the moment by the clock that buckets run by; `now` when it is not given.
         asker: the lease that is asked for, when its owner may be waiting already.
     """
@@ -40,12 +43,13 @@ class Occupancy:
         tables: LimitTables,
         names: Sequence[str],
         now: int,
-        is_live: Callable[[bytes], bool],
+        is_live: IsLive,
         *,
         moment: int | None = None,
         asker: bytes | None = None,
     ) -> None:
         self._now = now
+        self._tables = tables
         self._is_live = is_live
         self.rows = tables.limits(names)
         self.names = [row.name for row in self.rows]
@@ -79,7 +83,7 @@ class Occupancy:
         if verdict.granted:
             return verdict
         writers = {lease.holder_writer for lease in self.held} | {row.holder_writer for row in self._before}
-        dead = {writer for writer in writers if writer is not None and not self._is_live(writer)}
+        dead = dead_writers(self._tables, writers, self._is_live)
         if dead:
             gone = [lease for lease in self.held if lease.holder_writer in dead]
             self.ended += [lease for lease in gone if lease.limit_name in self.names]
@@ -111,6 +115,32 @@ class Occupancy:
         )
         pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, youngest / 20e6))
         return min(LONGEST_PAUSE, pause * (1 + len(self._earlier)))
+
+
+def dead_writers(tables: LimitTables, writers: Iterable[bytes | None], is_live: IsLive) -> set[bytes]:
+    """Those of the writers whose processes are gone.
+
+    Args:
+        tables: inside a transaction.
+        writers: whose journals; None is passed over.
+        is_live: whether the process that writes a journal lives on this machine; None when it has no journal here.
+
+    One that reports to a server is gone once its lease was given up: the lease reconciler alone decides that. One with
+    a journal here is gone when its lock is free. One that was never heard of may be about to say its first word.
+    """
+    asked = {writer for writer in writers if writer is not None}
+    if not asked:
+        return set()
+    signs = tables.signs_of_life(list(asked))
+    dead = set()
+    for writer in asked:
+        alive = signs.get(writer)
+        if alive is None:
+            here = is_live(writer)
+            alive = here if here is not None else writer not in signs
+        if not alive:
+            dead.add(writer)
+    return dead
 
 
 def room(row: LimitRow, held: Iterable[LeaseRow], slots: int) -> bool:

@@ -37,7 +37,7 @@ class ControlPlane(Reading, Deciding, Receiving, Streaming, Administering, Admit
     @property
     def limits(self) -> Limits:
         """Concurrency and rate limits."""
-        return Limits(self.store, is_live=self.is_live, now_us=self._now_us)
+        return Limits(self.store, is_live=self.lives_here, now_us=self._given_clock)
 
     @property
     def variables(self) -> Variables:

@@ -17,11 +17,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from levada.core.errors import ConcurrencySlotAcquisitionError
+from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError
 from levada.core.ids import uuid7_bytes
 
 TAG_PREFIX: Final = "tag:"
 """A limit of this prefix and a tag's name bounds how many tasks of that tag run at once."""
+
+MOST_OF_A_KEY: Final = 200
+"""Characters of a key."""
 
 LEASE_SECONDS: Final = 300.0
 """How long a lease lives that nobody renews, unless asked for otherwise."""
@@ -100,6 +103,27 @@ class Verdict(Struct, frozen=True):
     def granted(self) -> bool:
         """Whether the slots may be had now."""
         return not self.full
+
+
+def keyed(name: str, key: str) -> str:
+    """The name of a limit for one key: `api[acme]`.
+
+    It has as many slots as the limit `api`, of its own, unless there is a limit of just this name.
+
+    Raises:
+        ConfigurationError: the key is empty or too long.
+    """
+    if not key or len(key) > MOST_OF_A_KEY:
+        raise ConfigurationError(
+            f"The key of concurrency limit {name!r} is text of 1 to {MOST_OF_A_KEY} characters, got {key[:50]!r}."
+        )
+    return f"{name}[{key}]"
+
+
+def base_of(name: str) -> str | None:
+    """The limit from which one for a key takes its slots; None when the name is of no such form."""
+    base, bracket, _ = name.partition("[")
+    return base if base and bracket and name.endswith("]") else None
 
 
 def new_lease(now_us: int, entropy: bytes) -> bytes:

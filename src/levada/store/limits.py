@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from levada.core.limits import base_of
+
 if TYPE_CHECKING:
     from levada.store.base import Transaction
 
@@ -68,7 +70,20 @@ class LimitTables:
         self._execute = transaction.execute
 
     def limits(self, names: Sequence[str]) -> list[LimitRow]:
-        """The limits there are of these names."""
+        """The limits that hold for these names: for `api[acme]` one of that name, or else what `api` says."""
+        bases = {name: base for name in names if (base := base_of(name)) is not None}
+        found = {row.name: row for row in self.exact_limits(list(dict.fromkeys([*names, *bases.values()])))}
+        rows = []
+        for name in names:
+            base = found.get(bases.get(name, ""))
+            if name in found:
+                rows.append(found[name])
+            elif base is not None:
+                rows.append(base._replace(name=name))
+        return rows
+
+    def exact_limits(self, names: Sequence[str]) -> list[LimitRow]:
+        """The limits that were made under these names."""
         return [LimitRow(*row) for row in self._execute(f"{_LIMITS} WHERE name IN ({_marks(names)})", names)]
 
     def all_limits(self) -> list[LimitRow]:
@@ -109,6 +124,40 @@ class LimitTables:
     def renew_lease(self, lease: bytes, expires: int) -> None:
         """Move the moment at which a lease ends by itself."""
         self._execute("UPDATE leases SET expires = ? WHERE id = ?", (expires, lease))
+
+    def ended_leases(self, now: int) -> list[LeaseRow]:
+        """Leases that nobody renewed in time."""
+        return [LeaseRow(*row) for row in self._execute(f"{_LEASES} WHERE expires <= ?", (now,))]
+
+    def next_end(self, now: int) -> int | None:
+        """When the next lease ends by itself."""
+        return self._execute("SELECT min(expires) FROM leases WHERE expires > ?", (now,))[0][0]
+
+    def holders(self) -> list[bytes]:
+        """The writers that hold slots."""
+        sql = "SELECT DISTINCT holder_writer FROM leases WHERE holder_writer IS NOT NULL"
+        return [row[0] for row in self._execute(sql)]
+
+    def prolong(self, since: int, until: int) -> None:
+        """Let leases that ended after a moment, or will before another, end at the other."""
+        self._execute("UPDATE leases SET expires = ? WHERE expires >= ? AND expires < ?", (until, since, until))
+
+    def delete_leases_of(self, writer: bytes) -> list[str]:
+        """Remove what a process holds and waits for; the limits of which it held slots."""
+        names = [row[0] for row in self._execute("SELECT limit_name FROM leases WHERE holder_writer = ?", (writer,))]
+        self._execute("DELETE FROM leases WHERE holder_writer = ?", (writer,))
+        self._execute("DELETE FROM waiters WHERE holder_writer = ?", (writer,))
+        return names
+
+    def names_in_use(self) -> set[str]:
+        """Every name under which somebody holds or waits for slots."""
+        sql = "SELECT limit_name FROM leases UNION SELECT limit_name FROM waiters"
+        return {row[0] for row in self._execute(sql)}
+
+    def signs_of_life(self, writers: Sequence[bytes]) -> dict[bytes, bool | None]:
+        """Of the writers the store knows: whether one that reports to a server counts as alive; None for local ones."""
+        sql = f"SELECT id, renewed, expires FROM writers WHERE id IN ({_marks(writers)})"
+        return {row[0]: None if row[1] is None else row[2] is not None for row in self._execute(sql, list(writers))}
 
     def delete_leases(self, leases: Iterable[bytes]) -> None:
         """Remove leases with all their rows."""
@@ -151,6 +200,21 @@ class LimitTables:
             f"DELETE FROM waiters WHERE limit_name IN ({_marks(names)}) AND asked < ?", (*names, asked_before)
         )
 
+    def leases_of(self, writer: bytes) -> list[LeaseRow]:
+        """What a process holds."""
+        return [LeaseRow(*row) for row in self._execute(f"{_LEASES} WHERE holder_writer = ?", (writer,))]
+
+    def silent_waiters(self, asked_before: int) -> bool:
+        """Whether there are some who have said nothing for long."""
+        return bool(self._execute("SELECT 1 FROM waiters WHERE asked < ? LIMIT 1", (asked_before,)))
+
+    def forget_silent_waiters(self, asked_before: int) -> int:
+        """Remove all who have said nothing for long; how many limits' lists they stood in."""
+        gone = self._execute("SELECT id, limit_name FROM waiters WHERE asked < ?", (asked_before,))
+        if gone:
+            self._execute("DELETE FROM waiters WHERE asked < ?", (asked_before,))
+        return len(gone)
+
     def delete_waiters_of(self, name: str) -> None:
         """Remove all who wait for a limit."""
         self._execute("DELETE FROM waiters WHERE limit_name = ?", (name,))
@@ -163,6 +227,10 @@ class LimitTables:
         """The buckets of these limits, as they last were written."""
         statement = f"SELECT name, level, at FROM rate_buckets WHERE name IN ({_marks(names)})"
         return [BucketRow(*row) for row in self._execute(statement, names)]
+
+    def all_buckets(self) -> list[BucketRow]:
+        """Every bucket, as last written."""
+        return [BucketRow(*row) for row in self._execute("SELECT name, level, at FROM rate_buckets")]
 
     def fill_bucket(self, row: BucketRow) -> None:
         """Write what is in a bucket now."""

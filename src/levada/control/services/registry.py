@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from levada.control.services.base import Described, Service
+from levada.control.services.home_drain import HomeDrain
+from levada.control.services.late_runs import LateRuns
+from levada.control.services.lease_reconciler import LeaseReconciler
+from levada.control.services.limit_waiters import LimitWaiters
 from levada.control.services.outbox import Outbox
+from levada.control.services.pause_expiry import PauseExpiry
 from levada.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from levada.control.plane import ControlPlane
     from levada.core.settings import Settings
 
-SERVICES: tuple[type[Service[Any]], ...] = (Outbox,)
+SERVICES: tuple[type[Service[Any]], ...] = (
+    LeaseReconciler,
+    HomeDrain,
+    Outbox,
+    LateRuns,
+    PauseExpiry,
+    LimitWaiters,
+)
 
 
 def make_services(plane: ControlPlane, settings: Settings) -> list[Service[Any]]:
