@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,21 +12,43 @@ import pytest
 
 from levada.control.ingest import ingest
 from levada.core.errors import ParameterError
+from levada.core.settings import DatabaseSettings
 from levada.core.states import StateType, datetime_of
 from levada.store.base import Store, WriterRow
-from levada.store.sqlite import SqliteStore
+from levada.store.opening import open_store
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.records import Record
+from tests.postgres import database
 from tests.unit.control import records as make
 
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "levada.db")}
+
+@pytest.fixture(scope="module")
+def module_postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """A database with our tables that the tests of this module share; each starts by emptying it."""
+    with database(postgres_server_url) as url:
+        open_store(Path(), DatabaseSettings(url=url)).close()
+        yield url
 
 
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path)
+    if request.param == "sqlite":
+        made = open_store(tmp_path, DatabaseSettings())
+    else:
+        made = open_store(tmp_path, DatabaseSettings(url=request.getfixturevalue("module_postgres_url")))
+        empty(made)
     yield made
     made.close()
+
+
+def empty(store: Store) -> None:
+    """Remove every row that a test can have made, and begin to number anew."""
+    with store.write() as transaction:
+        tables = transaction.execute(
+            "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relkind IN ('r', 'p') "
+            "AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('alembic_version')"
+        )[0][0]
+        transaction.execute(f"TRUNCATE {tables} RESTART IDENTITY")
 
 
 def take_in(store: Store, *records: Record, writer: bytes | None = None) -> None:
@@ -98,6 +120,7 @@ class TestTransactions:
             started.wait()
             for _ in range(25):
                 with store.write() as transaction:
+                    transaction.lock("total")
                     total = int(transaction.meta.get("total") or b"0")
                     transaction.meta.set("total", b"%d" % (total + 1))
 

@@ -1,0 +1,92 @@
+"""A pool of connections that notices at once when the database is gone, and when it is back.
+
+Why not psycopg_pool: its threads connect behind one's back and wait ever longer after failures, so that a server stays
+unavailable for up to minutes after its database has come back, and nobody is told why it could not connect.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from levada.core.errors import StoreUnavailable
+
+Connection = psycopg.Connection[Any]
+
+_forgotten: list[Connection] = []
+"""What a forked child found in its parent's pools: closing them would close the parent's."""
+
+
+class Pool:
+    """Up to so many connections, made when they are needed.
+
+    Args:
+        connect: makes one; raises `psycopg.OperationalError`.
+        size: most connections.
+        timeout: seconds to wait for one when all are in use.
+        name: of the database, for people.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], size: int, timeout: float, name: str) -> None:
+        self._connect = connect
+        self._size = size
+        self._timeout = timeout
+        self._name = name
+        self._begin()
+
+    def take(self) -> tuple[Connection, bool]:
+        """A connection, and whether it was used before, so that it may be dead.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or all connections are in use.
+        """
+        if self._process != os.getpid():
+            _forgotten.extend(self._idle)
+            self._begin()
+        if not self._free.acquire(timeout=self._timeout):
+            raise StoreUnavailable(
+                f"All {self._size} connections to {self._name} were in use for {self._timeout:g} seconds. "
+                "Try again; if this goes on, raise database.pool_size or database.read_pool_size."
+            )
+        try:
+            return self._idle.pop(), True
+        except IndexError:
+            try:
+                return self._connect(), False
+            except BaseException as error:
+                self._free.release()
+                if isinstance(error, psycopg.OperationalError):
+                    raise unavailable(self._name, error) from error
+                raise
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back; one that is broken, or in the midst of something, is closed."""
+        if self._process != os.getpid():
+            _forgotten.append(connection)
+            return
+        if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        self._free.release()
+
+    def close(self) -> None:
+        """Close all idle connections; new ones are made when they are needed."""
+        while self._idle and self._process == os.getpid():
+            self._idle.pop().close()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._idle: deque[Connection] = deque()
+        self._free = threading.BoundedSemaphore(self._size)
+
+
+def unavailable(name: str, error: BaseException) -> StoreUnavailable:
+    """The error for a database that cannot be reached, with what the driver says."""
+    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return StoreUnavailable(f"{name} cannot be reached now: {said}. It is tried anew with the next request.")
