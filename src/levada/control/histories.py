@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from levada.core.ids import created_us
-from levada.core.states import DEFAULT_NAMES, us_of
+from levada.core.states import DEFAULT_NAMES, StateType, us_of
 from levada.store.base import FIRST_FINAL_STATE, MESSAGE_LENGTH, UNKNOWN_STATE, FlowRunRow, TaskRunRow
 from levada.store.bodies import (
+    CLOSED_N,
+    DECIDED,
     DELTA,
     DETAILS,
     MESSAGE,
@@ -33,6 +35,7 @@ from levada.store.bodies import (
 )
 from levada.store.facts import facts_of
 from levada.wire.records import (
+    STATE_CODES,
     STATE_TYPES,
     RunChanged,
     RunOpened,
@@ -44,6 +47,7 @@ from levada.wire.records import (
 )
 
 SCHEDULED, PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, CRASHED = 0, 1, 2, 5, 6, 7, 8
+CANCELLING = STATE_CODES[StateType.CANCELLING]
 
 TROUBLE = frozenset({SCHEDULED, FAILED, CANCELLED, CRASHED})
 """States of task runs whose message stands in the row: something went wrong, perhaps only once."""
@@ -216,37 +220,124 @@ def result_of(entries: list[Entry]) -> list[Any] | None:
     return None
 
 
-def crash_task(row: TaskRunRow, at: int, message: str, details: dict[str, Any], now: int = 0) -> TaskRunRow:
-    """The row of a task run whose owner is gone: it crashed after the last thing that is known of it."""
+def crash_task(
+    row: TaskRunRow, at: int, message: str, details: dict[str, Any], now: int = 0, *, closes: bool = False
+) -> TaskRunRow:
+    """The row of a task run whose owner is gone: it crashed after the last thing that is known of it.
+
+    Args:
+        row: as it is.
+        at: when it crashed, microseconds since 1970; at the earliest with the newest entry.
+        message, details: of the state.
+        now: noted as the moment of the change.
+        closes: nothing that its process may still record of the epoch counts; without it, the verdict is about what
+            is known, and a later record takes its place.
+    """
     body = TaskBody.decode(row.body)
-    _crash(body.entries, created_us(row.id), at, message, details)
-    state, state_name = current_state(body.entries)
-    return row._replace(
-        state=state,
-        state_name=state_name,
-        holder=None,
-        message=message_of(body.entries),
-        changed=now,
-        body=body.encode(),
-    )
+    _crash(body.entries, created_us(row.id), at, message, details, closes)
+    return _with_entries(row, body, now)
 
 
 def crash_run(
-    row: FlowRunRow, at: int, message: str, details: dict[str, Any], now: int = 0
+    row: FlowRunRow, at: int, message: str, details: dict[str, Any], now: int = 0, *, closes: bool = False
 ) -> tuple[FlowRunRow, list[str]]:
-    """The row, and the facts, of a flow run whose owner is gone."""
+    """The row, and the facts, of a flow run whose owner is gone; the arguments are those of `crash_task`."""
     body = RunBody.decode(row.body)
-    _crash(body.entries, created_us(row.id), at, message, details)
+    _crash(body.entries, created_us(row.id), at, message, details, closes)
     return run_row(row.id, body, now), facts_of_run(body)
 
 
-def _crash(entries: list[Entry], base: int, at: int, message: str, details: dict[str, Any]) -> None:
+def _crash(entries: list[Entry], base: int, at: int, message: str, details: dict[str, Any], closes: bool) -> None:
     epoch, n, attempt = (1, 0, 0)
     if entries:
         newest = entries[-1]
         epoch, n, attempt = newest[0], newest[1], newest[4] if len(newest) > 4 else 0
         at = max(at, base + newest[DELTA])
+    if closes:
+        at, n = at + (n == CLOSED_N), CLOSED_N
     insert(entries, [epoch, n, CRASHED | VERDICT, at - base, attempt, None, message, details])
+
+
+class Decided(NamedTuple):
+    """A state that the control plane gives a run.
+
+    Attributes:
+        kind: its type.
+        name: its name; None for the default one.
+        at: when it is entered, microseconds since 1970; at the earliest after the newest entry.
+        message, details: of the state.
+        closes: it ends the epoch: nothing that a process may still record of it counts.
+        reopens: it begins the next epoch, which no process owns yet.
+    """
+
+    kind: StateType
+    name: str | None
+    at: int
+    message: str | None = None
+    details: dict[str, Any] | None = None
+    closes: bool = False
+    reopens: bool = False
+
+
+def decided(row: FlowRunRow, decision: Decided, now: int = 0) -> tuple[FlowRunRow, list[str]]:
+    """The row, and the facts, of a flow run about which something was decided."""
+    body = RunBody.decode(row.body)
+    _decide(body.entries, created_us(row.id), row.epoch, decision)
+    return run_row(row.id, body, now), facts_of_run(body)
+
+
+def decided_task(row: TaskRunRow, decision: Decided, now: int = 0) -> TaskRunRow:
+    """The row of a task run about which something was decided."""
+    body = TaskBody.decode(row.body)
+    _decide(body.entries, created_us(row.id), 1, decision)
+    return _with_entries(row, body, now)
+
+
+def _decide(entries: list[Entry], base: int, epoch: int, decision: Decided) -> None:
+    n, attempt, delta = 0, 0, decision.at - base
+    if entries:
+        newest = entries[-1]
+        epoch, n, attempt = max(epoch, newest[0]), newest[1], newest[4] if len(newest) > 4 else 0
+        delta = max(delta, newest[DELTA] + 1)
+        if epoch > newest[0]:
+            n = 0
+    if decision.reopens:
+        epoch, n, attempt = epoch + 1, 0, 0
+    elif decision.closes:
+        n = CLOSED_N
+    name = None if decision.name == DEFAULT_NAMES[decision.kind] else decision.name
+    code = STATE_CODES[decision.kind] | DECIDED
+    details = decision.details or None
+    insert(entries, trimmed([epoch, n, code, delta, attempt, name, decision.message, details]))
+
+
+def _with_entries(row: TaskRunRow, body: TaskBody, now: int) -> TaskRunRow:
+    """A task run's row after the control plane wrote into its history."""
+    state, state_name = current_state(body.entries)
+    return row._replace(
+        state=state,
+        state_name=state_name,
+        holder=row.holder if is_open(state) else None,
+        message=message_of(body.entries) if state in TROUBLE else None,
+        changed=now,
+        body=body.encode(),
+    )
+
+
+def _stand_by_cancelling(entries: list[Entry]) -> None:
+    """Let the wish to cancel stand over what the process recorded before it heard of it.
+
+    Such an entry follows everything of its epoch but the end, whenever the records of the rest arrive.
+    """
+    for entry in [one for one in entries if one[2] & DECIDED and one[2] & STATE_MASK == CANCELLING]:
+        own = [one for one in entries if one[0] == entry[0] and not one[2] & (DECIDED | VERDICT)]
+        heard = [one for one in own if one[2] & STATE_MASK == CANCELLING or not is_open(one[2] & STATE_MASK)]
+        ends = [one[1] for one in heard if one[1] > entry[1]]
+        before = [one[1] for one in own if not ends or one[1] < min(ends)]
+        if before and max(before) > entry[1] and entry[1] != CLOSED_N:
+            entries.remove(entry)
+            entry[1] = max(before)
+            insert(entries, entry)
 
 
 def merge_run(
@@ -265,6 +356,7 @@ def merge_run(
             body.changes.append(record)
     body.openings.sort(key=_place)
     body.changes.sort(key=_place)
+    _stand_by_cancelling(body.entries)
     made = run_row(run, body, now)
     if before is not None and before == made._replace(changed=before.changed, writer=before.writer):
         made = before
@@ -283,14 +375,16 @@ def run_row(run: bytes, body: RunBody, now: int = 0) -> FlowRunRow:
     newest = openings[-1] if openings else None
     created = min((opening.at for opening in openings), default=base)
     running = [entry[DELTA] for entry in entries if entry[2] & STATE_MASK == RUNNING]
+    epoch = max([entries[-1][0] if entries else 0, newest.epoch if newest else 0])
     return FlowRunRow(
         id=run,
         flow=told(openings, "flow") or "",
         name=name_of(body),
-        epoch=max([entries[-1][0] if entries else 0, newest.epoch if newest else 0]),
+        epoch=epoch,
         state=state,
         state_name=state_name,
-        writer=newest.writer if newest else None,
+        # An epoch that was only scheduled belongs to nobody yet.
+        writer=newest.writer or None if newest and newest.epoch == epoch else None,
         parent_run=told(openings, "parent_run"),
         parent_task=told(openings, "parent_task"),
         created=created,
@@ -342,8 +436,8 @@ def told(openings: Sequence[RunOpened], field: str) -> Any:
 
 def name_of(body: RunBody) -> str:
     """The newest name given by an opening or a change."""
-    named = [(_place(record), record.name) for record in _openings_and_changes(body) if record.name]
-    return max(named)[1] if named else ""
+    named = [record.name for record in _openings_and_changes(body) if record.name]
+    return named[-1] if named else ""
 
 
 def tags_of(body: RunBody) -> list[str]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.msgpack import Encoder
 
 from levada.control.histories import RunRecord, TaskRecord, merge_run, merge_task
+from levada.control.saving import save_flow_runs
 from levada.store.base import ArtifactRow, LogRow, TaskRunRow, Transaction
 from levada.wire.records import ArtifactWritten, LogLine, Record, TaskChanged, TaskOpened, TaskReused, TaskState
 
@@ -101,20 +102,16 @@ def _ingest_runs(transaction: Transaction, writer: bytes, runs: dict[bytes, list
         return
     before = transaction.flow_runs.load(runs)
     now = transaction.now
-    rows, facts = [], {}
-    flows: dict[str, int] = {}
+    changed = []
     for run, records in runs.items():
-        row, facts[run] = merge_run(run, before.get(run), records, now)
+        row, facts = merge_run(run, before.get(run), records, now)
         if row is before.get(run):
             continue
-        if row.writer is None:
+        if row.writer is None and any(record.epoch == row.epoch for record in records):
             # The record that names the owner is damaged, or not here yet: without one the run would never end.
             row = row._replace(writer=writer)
-        rows.append(row)
-        if row.flow:
-            flows[row.flow] = min(row.created, flows.get(row.flow, row.created))
-    transaction.flow_runs.save(rows, facts)
-    transaction.flows.note(flows)
+        changed.append((row, facts))
+    save_flow_runs(transaction, before, changed)
 
 
 def _ingest_tasks(transaction: Transaction, writer: bytes, tasks: dict[bytes, list[TaskRecord]]) -> None:

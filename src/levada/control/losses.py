@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from levada.control.histories import crash_run, crash_task
+from levada.control.saving import save_flow_runs
 from levada.core.states import StateType, datetime_of
 from levada.store.base import FlowRunRow, TaskRunRow, Transaction
 from levada.store.bodies import RunBody
@@ -21,12 +22,14 @@ class Loss(NamedTuple):
         at: its last sign of life, microseconds since 1970.
         noticed: when it was found to be gone.
         how: what happened to it, e.g. ``killed, or its machine lost power``.
+        closes: it may live on without being heard: whatever it still records of its runs must not count.
     """
 
     process: str
     at: int
     noticed: int
     how: str = "killed, or its machine lost power"
+    closes: bool = False
 
     def verdict(self, process: str) -> tuple[str, dict[str, Any]]:
         """Message and details of the state of what it left open."""
@@ -44,24 +47,23 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
     Whoever calls this has locked the runs that `open_with` names.
     """
     tasks: dict[bytes, TaskRunRow] = {}
-    rows: list[FlowRunRow] = []
-    facts: dict[bytes, list[str]] = {}
+    before: dict[bytes, FlowRunRow] = {}
+    lost: list[tuple[FlowRunRow, list[str]]] = []
     for row in transaction.flow_runs.open_of_writer(writer):
         if _is_suspended(row):
             continue  # its process ended on purpose; somebody will resume it
         message, details = loss.verdict(process_of(row))
-        crashed, facts[row.id] = crash_run(row, loss.at, message, details, transaction.now)
-        rows.append(crashed)
+        before[row.id] = row
+        lost.append(crash_run(row, loss.at, message, details, transaction.now, closes=loss.closes))
         for task in transaction.task_runs.open_of_run(row.id):
-            tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now)
+            tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now, closes=loss.closes)
     message, details = loss.verdict(loss.process)
     for task in transaction.task_runs.open_of_holder(writer):
         if task.id not in tasks:
-            tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now)
-    if rows:
-        transaction.flow_runs.save(rows, facts)
+            tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now, closes=loss.closes)
+    save_flow_runs(transaction, before, lost)
     transaction.task_runs.replace(list(tasks.values()))
-    return [row.id for row in rows], len(tasks)
+    return list(before), len(tasks)
 
 
 def open_with(transaction: Transaction, writer: bytes) -> set[bytes]:

@@ -28,19 +28,31 @@ REUSED = 64
 """The state was taken over from an earlier record; `details` is the id of that task run, unless it is this one."""
 DECIDED = 128
 """The control plane wrote the entry, because somebody asked for it."""
+CLOSED_N = 1 << 40
+"""The `n` of entries with which the control plane ends an epoch: above every number that a process gives, so that
+whatever its process still records of that epoch is history and changes no state."""
 
 EPOCH, N, CODE, DELTA, ATTEMPT, NAME, MESSAGE, DETAILS, RESULT = range(9)
 
 Entry = list[Any]
-Order = tuple[int, int, int]
+Order = tuple[int, int, int, int]
 
 _encode = Encoder().encode
 _decode = Decoder().decode
 
 
 def order(entry: Entry) -> Order:
-    """What histories are sorted by; the greatest is the current state."""
-    return entry[0], entry[1], entry[2] & VERDICT
+    """What histories are sorted by; the greatest is the current state.
+
+    What a process wrote under a number comes first, then what was decided about it, in the order of decisions, then the
+    verdict that its owner is gone. Entries that close an epoch are in the order in which they were written.
+    """
+    n, code = entry[1], entry[2]
+    if not code & (VERDICT | DECIDED):
+        return entry[0], n, 0, 0
+    if n == CLOSED_N or not code & VERDICT:
+        return entry[0], n, 1, entry[3]
+    return entry[0], n, 2, 0
 
 
 def trimmed(values: list[Any]) -> list[Any]:
