@@ -6,6 +6,7 @@ it through `litestar.testing.TestClient`, without a process or a port.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,12 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from levada.server import docs_page, health
+from levada.control.auth import EVERYBODY
+from levada.server import docs_page, health, session
 from levada.server.api import ROUTERS
+from levada.server.credentials import Doorkeeper
+from levada.server.door import Door, permitted
+from levada.server.gate import Gate, gated
 from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
@@ -26,14 +31,20 @@ from levada.version import __version__
 if TYPE_CHECKING:
     from levada.control import ControlPlane
     from levada.core.settings import Settings
+    from levada.server.security import Policy
+
+_access = logging.getLogger("levada.server.access")
 
 
 def create_app(
     plane: ControlPlane,
     settings: Settings,
     *,
+    policy: Policy | None = None,
     services: Any = None,
+    bus: Any = None,
     ui: bool = True,
+    access_log: bool = False,
     on_startup: Sequence[Callable[..., Any]] = (),
     on_shutdown: Sequence[Callable[..., Any]] = (),
 ) -> Litestar:
@@ -42,15 +53,20 @@ def create_app(
     Args:
         plane: what carries the verbs out; the application does not close it.
         settings: what the server runs with.
+        policy: whom to listen to; without one to everybody, by any name: for tests of what lies behind the door.
         services: the loops that run beside, for who asks about them; the application neither starts nor stops them.
+        bus: where streams hear that something happened.
         ui: whether `/` has a page.
+        access_log: whether every request is logged, at level INFO under `levada.server.access`.
         on_startup: called when the application starts to serve.
         on_shutdown: called when it has stopped.
     """
+    gate = Gate(settings.server.concurrent_reads)
+    keeper = None if policy is None else Doorkeeper(plane, policy)
     with warnings.catch_warnings():
         # Written so that every Litestar 2 understands it; the newest would rather have it written for Litestar 3.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return Litestar(
+        app = Litestar(
             route_handlers=[
                 health.health,
                 health.ready,
@@ -59,7 +75,7 @@ def create_app(
                 docs_page.docs,
                 docs_page.asset,
                 *([docs_page.first_page] if ui else []),
-                Router("/api", route_handlers=ROUTERS),
+                Router("/api", route_handlers=[*ROUTERS, session.router]),
             ],
             dependencies={
                 "plane": _always(plane),
@@ -68,25 +84,44 @@ def create_app(
                 "caller": Provide(_caller, sync_to_thread=False),
                 "by": Provide(_by, sync_to_thread=False),
             },
+            guards=[permitted],
+            middleware=[gated(gate)],
             exception_handlers={Exception: handle},
             request_class=ApiRequest,
             response_class=Answer,
             request_max_body_size=settings.server.max_body_bytes,
-            openapi_config=OpenAPIConfig(
-                title="Levada",
-                version=__version__,
-                description="Runs, their states, logs, artifacts and limits. Errors are `application/problem+json`.",
-                # Ours is at /api/openapi.json; the framework insists on one of its own making somewhere.
-                path="/api/openapi",
-                render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-                use_handler_docstrings=True,
+            openapi_config=_openapi_config(),
+            state=State(
+                {
+                    "plane": plane,
+                    "settings": settings,
+                    "services": services,
+                    "bus": bus,
+                    "gate": gate,
+                    "keeper": keeper,
+                }
             ),
-            state=State({"plane": plane, "settings": settings, "services": services}),
             on_startup=list(on_startup),
             on_shutdown=list(on_shutdown),
             logging_config=None,
             debug=False,
         )
+    if policy is not None and keeper is not None:
+        # Around everything: addresses that nobody answers, and what goes wrong before a handler is found.
+        app.asgi_handler = Door(app.asgi_handler, policy, keeper, _log_access if access_log else None)
+    return app
+
+
+def _openapi_config() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Levada",
+        version=__version__,
+        description="Runs, their states, logs, artifacts and limits. Errors are `application/problem+json`.",
+        # Ours is at /api/openapi.json; the framework insists on one of its own making somewhere.
+        path="/api/openapi",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        use_handler_docstrings=True,
+    )
 
 
 def _always(value: Any) -> Provide:
@@ -94,9 +129,23 @@ def _always(value: Any) -> Provide:
 
 
 def _caller(request: Request[Any, Any, Any]) -> Any:
-    return request.scope["state"].get("principal")
+    return request.scope["state"].get("principal") or EVERYBODY
 
 
 def _by(request: Request[Any, Any, Any]) -> str:
     principal = request.scope["state"].get("principal")
     return "" if principal is None else str(principal.name)
+
+
+def _log_access(scope: Any, state: Any, seconds: float) -> None:
+    principal = state.get("principal")
+    _access.info(
+        "%s %s %s %.1f ms by %s from %s (request %s)",
+        scope["method"],
+        scope["path"],
+        state.get("status", "-"),
+        seconds * 1000,
+        getattr(principal, "name", "") or "-",
+        (scope.get("client") or ["-"])[0],
+        state.get("request_id"),
+    )

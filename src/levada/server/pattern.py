@@ -33,6 +33,9 @@ HEAVY: Final = {"scope": "read", "gate": True}
 INGEST: Final = {"scope": "ingest"}
 """What processes that record runs ask for."""
 
+WAITING: Final = {"scope": "ingest", "work": False}
+"""What such processes ask for and may be kept waiting for: it works little, and holds nobody up."""
+
 ADMIN: Final = {"scope": "admin"}
 """Keys, settings, and what else only operators may."""
 
@@ -44,3 +47,9 @@ def scope_of(method: str, opt: dict[str, Any]) -> str | None:
     """The scope that a request to a handler needs; None when it needs none."""
     scope: str | None = opt.get("scope", "read" if method in {"GET", "HEAD"} else "write")
     return scope
+
+
+def is_work(method: str, opt: dict[str, Any]) -> bool:
+    """Whether a request to a handler goes ahead of waiting reads: it takes records in, or changes something."""
+    ahead: bool = opt.get("work", scope_of(method, opt) in {"write", "ingest"})
+    return ahead

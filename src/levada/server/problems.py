@@ -18,9 +18,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
 
 from levada.core import errors
-from levada.server.rendering import Answer
+from levada.server.rendering import Answer, as_json
 from levada.wire.problems import MEDIA_TYPE, FieldProblem, Problem
 
 if TYPE_CHECKING:
@@ -124,10 +125,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         log.warning("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items()}
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
-        headers["retry-after"] = str(max(1, round(retry_after)))
-    return answer_of(problem, headers)
+    return answer_of(problem, {**headers, **_patience(error)})
 
 
 def _of_framework(error: HTTPException, request_id: str | None) -> Problem:
@@ -160,6 +158,8 @@ def _of_framework(error: HTTPException, request_id: str | None) -> Problem:
 def _field(said: dict[str, Any]) -> FieldProblem:
     """What the framework says of a parameter."""
     key = said.get("key", "")
+    if key == "data":
+        return FieldProblem("$", "the request has no body")
     source = getattr(said.get("source"), "value", said.get("source"))
     place = f"{source}.{key}" if source and source != "body" else key
     return FieldProblem(f"$.{place}" if place else "$", str(said.get("message", "cannot be used")))
@@ -167,3 +167,19 @@ def _field(said: dict[str, Any]) -> FieldProblem:
 
 def _title(error: type[BaseException]) -> str:
     return (error.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+def refusal(error: errors.LevadaError, request_id: str | None) -> ASGIResponse:
+    """The response of a request that does not reach the framework."""
+    answer = answer_of(problem_of(error, request_id), _patience(error))
+    return ASGIResponse(
+        body=as_json(answer.content),
+        status_code=answer.status_code or 500,
+        headers=answer.headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _patience(error: BaseException) -> dict[str, str]:
+    seconds = getattr(error, "retry_after", None)
+    return {} if seconds is None else {"retry-after": str(max(1, round(seconds)))}

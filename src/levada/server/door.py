@@ -1,0 +1,188 @@
+"""The door: what happens to a request before the framework sees it, and to every answer on its way out.
+
+In this order: it gets an id; its host must be one of ours; no foreign page may have sent it; who asks is found out (a
+guard compares that with what the handler needs, `permitted`); a compressed body is unpacked as it is read, so that its
+limit holds for what comes out. Every answer, refusals too, carries the headers of `levada.server.security`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from levada.control.auth import EVERYBODY
+from levada.core.errors import LevadaError, NotAuthenticated, RequestInvalid
+from levada.server import problems
+from levada.server.credentials import Doorkeeper, address_of
+from levada.server.pattern import scope_of
+from levada.server.security import HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+    from levada.server.security import Policy
+
+_GIVEN_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_UNPACKED_AT_ONCE: Final = 64 * 1024
+_ALLOWED_HEADERS: Final = b"authorization, content-type, content-encoding, last-event-id, x-levada-csrf, x-request-id"
+
+
+class Door:
+    """Wraps an application.
+
+    Args:
+        app: what comes next.
+        policy: whom to listen to.
+        keeper: knows who asks.
+        access_log: called with what was asked and how it ended, when that is to be logged.
+    """
+
+    def __init__(self, app: ASGIApp, policy: Policy, keeper: Doorkeeper, access_log: Any = None) -> None:
+        self.app = app
+        self.policy = policy
+        self.keeper = keeper
+        self.access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it here."""
+        if scope["type"] != "http":  # type: ignore[comparison-overlap] # the framework's enum is a str
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        method = str(scope.get("method"))
+        origin = headers.get(b"origin")
+        cross = origin is not None and self.policy.allows_origin(origin.decode("latin-1"))
+        out = _outgoing(send, request_id, origin if cross else None)
+        started = time.perf_counter()
+        if self.access_log is not None:
+            out = _noting(out, state)
+        try:
+            self.policy.check_host(headers.get(b"host"))
+            if method == "OPTIONS" and cross and b"access-control-request-method" in headers:
+                await _say_preflight(out)
+                return
+            self.policy.check_origin(method, origin, headers.get(b"sec-fetch-site"), headers.get(b"host"))
+            state["principal"] = await self.keeper.identify(method, headers, address_of(scope))
+            packed = headers.get(b"content-encoding", b"").strip().lower()
+            if packed and packed != b"identity":
+                receive = _unpacked(scope, receive, packed)
+            await self.app(scope, receive, out)
+        except LevadaError as error:
+            await _refuse(error, request_id, scope, receive, out)
+        finally:
+            if self.access_log is not None:
+                self.access_log(scope, state, time.perf_counter() - started)
+
+
+async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let a request to a handler pass whose caller has its scope.
+
+    Raises:
+        NotAuthenticated: nobody said who asks.
+        NotPermitted: they may not.
+    """
+    scope = scope_of(str(connection.scope.get("method", "GET")), handler.opt)
+    if scope is None:
+        return
+    principal = connection.scope["state"].get("principal", EVERYBODY)
+    if principal is None:
+        raise NotAuthenticated(
+            "This server wants to know who asks: send `Authorization: Bearer KEY` (the setting LEVADA_API_KEY), or "
+            "user and password (LEVADA_API_AUTH_STRING). `levada server api-key create NAME` makes a key."
+        )
+    principal.demand(scope)
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id")
+    if given is not None and _GIVEN_ID.fullmatch(given):
+        return given.decode("ascii")
+    return os.urandom(8).hex()
+
+
+def _outgoing(send: Send, request_id: str, cross: bytes | None) -> Send:
+    async def out(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            said = [*message.get("headers", ()), *HEADERS, (b"x-request-id", request_id.encode())]
+            if cross is not None:
+                said += [(b"access-control-allow-origin", cross), (b"vary", b"origin")]
+            message["headers"] = said
+        await send(message)
+
+    return out
+
+
+def _noting(send: Send, state: MutableMapping[str, Any]) -> Send:
+    async def out(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            state["status"] = message["status"]
+        await send(message)
+
+    return out
+
+
+async def _say_preflight(send: Send) -> None:
+    headers = [
+        (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
+        (b"access-control-allow-headers", _ALLOWED_HEADERS),
+        (b"access-control-max-age", b"600"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _refuse(error: LevadaError, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problems.refusal(error, request_id)
+    await answer(scope, receive, send)
+
+
+def _unpacked(scope: Scope, receive: Receive, packed: bytes) -> Receive:
+    """A `receive` that gives the body unpacked, piece by piece: who reads it stops at the limit of its size.
+
+    Raises:
+        RequestInvalid: it is packed in a way we do not know, or (when read) is damaged.
+    """
+    if packed not in {b"gzip", b"x-gzip", b"deflate"}:
+        raise RequestInvalid(f"Content-Encoding {packed.decode('latin-1')!r} is not understood; use gzip or none.")
+    scope["headers"] = [
+        (name, value) for name, value in scope["headers"] if name not in {b"content-encoding", b"content-length"}
+    ]
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    left = b""
+    finished = False
+
+    async def unpack() -> Any:
+        nonlocal left, finished
+        while True:
+            if not left and not finished:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return message
+                left = message.get("body", b"")
+                finished = not message.get("more_body", False)
+            try:
+                body = unpacker.decompress(left, _UNPACKED_AT_ONCE)
+            except zlib.error as error:
+                raise RequestInvalid(f"The body of the request is damaged: {error}.") from error
+            left = unpacker.unconsumed_tail
+            more = bool(left) or not finished
+            if not more and len(body) == _UNPACKED_AT_ONCE and not unpacker.eof:
+                more = True  # what was read may unpack to still more
+            if not more and not unpacker.eof:
+                raise RequestInvalid("The compressed body of the request ends too early.")
+            if unpacker.eof:
+                left, more = b"", not finished
+            if body or not more:
+                return {"type": "http.request", "body": body, "more_body": more}
+
+    return unpack

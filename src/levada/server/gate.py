@@ -1,0 +1,169 @@
+"""Who goes first: reads wait for their turn, so that they cannot slow execution.
+
+All threads of a process share one interpreter. A list that is drawn up while a batch is taken in takes half of it away
+from the batch, and 200 people who look would leave it nothing. So lists, counts and graphs pass a gate: few at once,
+in order of arrival, as coroutines that cost nothing while they wait, and only while no batch and no change of state is
+at work. Reads that have waited long pass anyway, one at a time: a busy server is slow to read, but never silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from levada.core.errors import TooManyRequests
+from levada.server.pattern import is_work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+LONGEST_LINE: Final = 1000
+"""Reads that may wait; more are sent away with 429."""
+
+PATIENCE: Final = 0.25
+"""Seconds after which the first in line passes although something else is at work."""
+
+
+class Gate:
+    """Admits reads.
+
+    Args:
+        places: how many at once.
+        longest_line: how many may wait.
+        patience: seconds after which the first in line passes whatever else goes on.
+    """
+
+    def __init__(self, places: int, longest_line: int = LONGEST_LINE, patience: float = PATIENCE) -> None:
+        self.places = places
+        self.longest_line = longest_line
+        self.patience = patience
+        self.reading = 0
+        """Reads inside."""
+        self.working = 0
+        """Batches and changes at work."""
+        self.refused = 0
+        """Reads that were sent away, ever."""
+        self._line: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Reads in line."""
+        return len(self._line)
+
+    async def enter(self) -> None:
+        """Wait for a place; `leave` gives it back.
+
+        Raises:
+            TooManyRequests: the line is full.
+        """
+        if not self._line and self.reading < self.places and not self.working:
+            self.reading += 1
+            return
+        if len(self._line) >= self.longest_line:
+            self.refused += 1
+            raise TooManyRequests(
+                f"{self.longest_line} lists, counts and graphs wait for their turn already; ask again later."
+            )
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append((turn, time.monotonic()))
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # the place came, and nobody is there to take it
+            raise
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.reading -= 1
+        self._admit()
+
+    def begin_work(self) -> None:
+        """Say that a batch or a change is at work."""
+        self.working += 1
+
+    def end_work(self) -> None:
+        """Say that it is done."""
+        self.working -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        """Let in who may pass now, and come back when the first in line will have waited long enough."""
+        while self._line:
+            turn, since = self._line[0]
+            if turn.done():  # who waited has gone away
+                self._line.popleft()
+                continue
+            waited = time.monotonic() - since
+            if self.working:
+                if self.reading or waited < self.patience:
+                    break
+            elif self.reading >= self.places:
+                break
+            self._line.popleft()
+            self.reading += 1
+            turn.set_result(None)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None or not self._line or not self.working or self.reading:
+            return
+        due = self._line[0][1] + self.patience - time.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(max(0.001, due), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._admit()
+
+
+def gated(gate: Gate) -> Callable[..., Gated]:
+    """What makes the middleware for each handler, all of them with one gate."""
+    return partial(Gated, gate=gate)
+
+
+class Gated:
+    """Middleware that sends reads through the gate, and tells it of what goes ahead of them.
+
+    Args:
+        app: what comes next.
+        gate: the gate of this process.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app = app
+        self.gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, when it is its turn."""
+        opt: dict[str, Any] = scope["route_handler"].opt
+        if opt.get("gate"):
+            await self.gate.enter()
+            leave = self.gate.leave
+        elif is_work(str(scope.get("method", "GET")), opt):
+            self.gate.begin_work()
+            leave = self.gate.end_work
+        else:
+            await self.app(scope, receive, send)
+            return
+        inside = True
+
+        async def send_and_leave(message: Message) -> None:
+            nonlocal inside
+            if inside:
+                # The answer is made; whether its receiver is slow to take it is nobody else's matter.
+                inside = False
+                leave()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_leave)
+        finally:
+            if inside:
+                leave()
