@@ -30,7 +30,6 @@ fix: $(READY) ## Format, and repair what ruff can repair
 
 bench: $(READY) ## Measure Levada beside its peers (peers are installed on demand in their own environments)
 	$(BIN)/python -m benchmarks $(ARGS)
-	$(BIN)/python -m benchmarks.servers $(ARGS)
 
 chaos: $(READY) ## Run the chaos tests in their long form: kills, torn files, full disks, many processes
 	LEVADA_CHAOS=long $(BIN)/python -m pytest tests/chaos -m chaos -o faulthandler_timeout=1800 $(ARGS)

@@ -1,4 +1,8 @@
-"""The command line: `python -m benchmarks` measures, `python -m benchmarks profile` says where the time goes."""
+"""The command line of the benchmarks.
+
+`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `python -m benchmarks profile`
+says where the time goes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import catalogue, machine, profiling, report
 from benchmarks.runner import Bench
+from benchmarks.servers import __main__ as servers
 from benchmarks.systems import System, all_systems
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +26,8 @@ def main(arguments: list[str]) -> int:
     """Measure or profile, as the arguments say; the exit code says whether every sample of Levada ended well."""
     if arguments[:1] == ["profile"]:
         return profiling.main(arguments[1:])
+    if arguments[:1] == ["servers"]:
+        return servers.main(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         workloads = catalogue.chosen(options.only)
@@ -49,7 +56,11 @@ def main(arguments: list[str]) -> int:
     if output:
         report.write_page(output, report.page(contents, titles, facts, command))
         print(f"written: {output}", file=sys.stderr)
-    return int(any(outcome.trouble for outcome in outcomes if outcome.system == "levada"))
+    failed = any(outcome.trouble for outcome in outcomes if outcome.system == "levada")
+    if not options.only and not options.json:
+        passed_on = ["--quick"] * options.quick + (["--peers", "none"] if options.peers == "none" else [])
+        failed = bool(servers.main(passed_on)) or failed
+    return int(failed)
 
 
 def selected(peers: str) -> list[System]:

@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks.servers [--quick|--long] [--peers none] [--only sqlite]`."""
+"""The command line: `python -m benchmarks servers [--quick|--long] [--peers none] [--only sqlite]`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "benchmarks-server.md"
 
 def main(arguments: list[str]) -> int:
     """Measure what the arguments say; the exit code says whether everything of Levada's could be measured."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.servers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks servers", description=__doc__)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a few seconds each, few rows")
     size.add_argument("--long", action="store_true", help="a million flow runs, ten million task runs, a long soak")
@@ -44,10 +44,7 @@ def main(arguments: list[str]) -> int:
     partial = options.quick or options.only or options.peers != "all"
     output = options.output or (None if partial else PAGE)
     if output:
-        write_page(output, page(figures, facts, shlex.join(["python", "-m", "benchmarks.servers", *arguments])))
+        write_page(output, page(figures, facts, shlex.join(["python", "-m", "benchmarks", "servers", *arguments])))
     failed = failed or any(figure.name == "failed" and figure.target.startswith("Levada") for figure in figures)
     return int(failed)
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
