@@ -14,7 +14,7 @@ from levada.core.errors import ObjectNotFound
 from levada.core.limits import Grant, Verdict
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
-from levada.server.pattern import INGEST, READ, ThePlane
+from levada.server.pattern import INGEST, READ, WAITING, ThePlane
 from levada.wire.objects import Count, LimitView
 from levada.wire.requests import (
     GivenLimit,
@@ -157,7 +157,7 @@ def look(plane: ThePlane, data: SlotsLook) -> SlotsAnswer:
 @post(
     "/acquire",
     operation_id="limits_acquire",
-    opt=INGEST,
+    opt=WAITING,
     summary="Take slots of limits",
     status_code=200,
     responses=answers(200, _SLOTS, SlotsAnswer, 409),
