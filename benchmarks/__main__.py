@@ -1,7 +1,7 @@
 """The command line of the benchmarks.
 
-`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `python -m benchmarks profile`
-says where the time goes.
+`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, and
+`python -m benchmarks profile` says where the time goes.
 """
 
 from __future__ import annotations
