@@ -533,3 +533,14 @@ def test_a_forked_child_does_not_give_back_what_its_parent_holds(limits: Limits)
         assert os.waitstatus_to_exitcode(status) == 0
         assert held(limits, "db") == 1
     assert held(limits, "db") == 0
+
+
+def test_a_key_bounds_each_of_its_values_by_itself(limits: Limits) -> None:
+    limits.create("api", 1)
+    with concurrency("api", key="acme"):
+        with concurrency("api", key="globex", timeout_seconds=0):
+            assert held(limits, "api[acme]") == held(limits, "api[globex]") == 1
+        with pytest.raises(TimeoutError), concurrency("api", key="acme", timeout_seconds=0.02):
+            pass
+    with pytest.raises(TypeError, match="key of a concurrency limit is text, got 7"), concurrency("api", key=7):
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from levada.core.errors import ConcurrencySlotAcquisitionError
+from levada.core.limits import keyed
 from levada.engine.context import flow_var, task_var
 from levada.session import current
 
@@ -17,17 +18,22 @@ def slots_here() -> Slots:
     return cast("Slots", current().limits())
 
 
-def names_of(names: str | list[str]) -> list[str]:
-    """The names as a list; one name may be given alone.
+def names_of(names: str | list[str], key: str | None = None) -> list[str]:
+    """The names as a list, for a key when one is given; one name may be given alone.
 
     Raises:
-        TypeError: a name is not text.
+        TypeError: a name, or the key, is not text.
+        ConfigurationError: the key is empty or too long.
     """
     listed = [names] if isinstance(names, str) else list(names)
     for name in listed:
         if not isinstance(name, str):
             raise TypeError(f"The name of a concurrency limit is text, got {name!r}.")
-    return listed
+    if key is None:
+        return listed
+    if not isinstance(key, str):
+        raise TypeError(f"The key of a concurrency limit is text, got {key!r}.")
+    return [keyed(name, key) for name in listed]
 
 
 def is_strict(given: bool | None) -> bool:

@@ -21,9 +21,10 @@ async def concurrency(
     strict: bool | None = None,
     holder: Any = None,
     raise_on_lease_renewal_failure: bool | None = None,
+    key: str | None = None,
 ) -> AsyncIterator[None]:
     """Hold slots of one or more limits for the length of the block; arguments and errors as in `sync.concurrency`."""
-    listed = names_of(names)
+    listed = names_of(names, key)
     if not listed:
         yield
         return
@@ -42,8 +43,9 @@ async def rate_limit(
     occupy: int = 1,
     timeout_seconds: float | None = None,
     strict: bool | None = None,
+    key: str | None = None,
 ) -> None:
     """Wait until limits with a slot decay let so many slots through; arguments and errors as in `sync.rate_limit`."""
-    listed = names_of(names)
+    listed = names_of(names, key)
     if listed:
         await slots_here().apour(listed, occupy, strict=is_strict(strict), timeout=timeout_seconds)

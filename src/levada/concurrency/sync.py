@@ -21,6 +21,7 @@ def concurrency(
     strict: bool | None = None,
     holder: Any = None,
     raise_on_lease_renewal_failure: bool | None = None,
+    key: str | None = None,
 ) -> Iterator[None]:
     """Hold slots of one or more limits for the length of the block; waits until all of them are free at once.
 
@@ -36,12 +37,14 @@ def concurrency(
         holder: who holds the slots, for people; host and process when it is not given.
         raise_on_lease_renewal_failure: raise at the end of the block when the slots were lost during it; a warning in
             the log otherwise.
+        key: bound each key by itself: with `key="acme"`, slots are had of the limits as if each key had its own
+            (`api[acme]`). A limit made under that name bounds this key differently.
 
     Raises:
         ConcurrencySlotAcquisitionError: a limit does not exist, or has fewer slots than asked for.
         AcquireConcurrencySlotTimeoutError: the slots did not come free in time.
     """
-    listed = names_of(names)
+    listed = names_of(names, key)
     if not listed:
         yield
         return
@@ -60,6 +63,7 @@ def rate_limit(
     occupy: int = 1,
     timeout_seconds: float | None = None,
     strict: bool | None = None,
+    key: str | None = None,
 ) -> None:
     """Wait until limits with a slot decay let so many slots through.
 
@@ -75,6 +79,6 @@ def rate_limit(
         ConcurrencySlotAcquisitionError: a limit does not exist, gives nothing back, or has fewer slots than asked for.
         AcquireConcurrencySlotTimeoutError: the slots would not come free in time.
     """
-    listed = names_of(names)
+    listed = names_of(names, key)
     if listed:
         slots_here().pour(listed, occupy, strict=is_strict(strict), timeout=timeout_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from levada.control.limits import Asker, Grant, Limits
+from levada.control.limits import Asker, Cleared, Grant, Limits
 from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
 from levada.core.ids import as_bytes
-from levada.core.limits import Verdict
+from levada.core.limits import Verdict, keyed, new_lease
 from levada.store.sqlite import SqliteStore
+from levada.testing import eventually
 
 SECOND = 1_000_000
 HERE, THERE = bytes(15) + b"\x01", bytes(15) + b"\x02"
@@ -487,3 +489,113 @@ Contention.TestCase.settings = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 TestContention = Contention.TestCase
+
+
+def test_each_key_of_a_limit_has_its_own_slots(world: World) -> None:
+    world.limits.create("api", 1)
+    assert isinstance(world.take([keyed("api", "acme")]), Grant)
+    assert isinstance(world.take([keyed("api", "globex")]), Grant)
+    assert isinstance(world.take(["api"]), Grant)
+    assert world.take([keyed("api", "acme")]).full == ("api[acme]",)
+
+
+def test_a_limit_of_its_own_bounds_one_key_differently(world: World) -> None:
+    world.limits.create("api", 1)
+    world.limits.create("api[acme]", 2)
+    outcomes = [world.take([keyed("api", "acme")]) for _ in range(3)]
+    assert [isinstance(outcome, Grant) for outcome in outcomes] == [True, True, False]
+
+
+def test_keys_in_use_are_shown_beside_their_limit_and_go_with_it(world: World) -> None:
+    world.limits.create("api", 1)
+    world.take([keyed("api", "acme")])
+    assert [(view.name, view.active_slots) for view in world.limits.read_all()] == [("api", 0), ("api[acme]", 1)]
+    assert world.limits.reset("api") == 1
+    world.take([keyed("api", "acme")])
+    assert world.limits.delete("api")
+    assert world.limits.read_all() == []
+    with pytest.raises(ConcurrencySlotAcquisitionError, match="no concurrency limit 'api\\[acme\\]'"):
+        world.take([keyed("api", "acme")])
+
+
+def test_a_rate_limit_runs_for_each_key_and_its_buckets_are_cleared_up(world: World) -> None:
+    world.limits.create("api", 1, decay=1.0)
+    assert isinstance(world.limits.pour([keyed("api", "acme")], 1), Grant)
+    assert isinstance(world.limits.pour([keyed("api", "globex")], 1), Grant)
+    assert world.limits.pour([keyed("api", "acme")], 1).retry_after == pytest.approx(1.0)
+    world.wait(2)
+    world.limits.clear_up(world.now)
+    with world.store.read() as transaction:
+        assert transaction.execute("SELECT count(*) FROM rate_buckets") == [(0,)]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 201])
+def test_a_key_that_is_empty_or_endless_is_refused(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="key of concurrency limit 'api'"):
+        keyed("api", key)
+
+
+def test_asking_again_with_the_same_lease_takes_no_second_slot(world: World) -> None:
+    """The answer to the first asking was lost on its way, and the client sent it again."""
+    world.limits.create("db", 2)
+    lease = new_lease(world.now, bytes(8))
+    assert isinstance(world.take(["db"], lease=lease), Grant)
+    assert isinstance(world.take(["db"], lease=lease), Grant)
+    assert world.limits.read("db").active_slots == 1
+
+
+def test_a_holder_elsewhere_keeps_its_slot_until_its_process_is_given_up(world: World) -> None:
+    """It has no journal on this machine; its sign of life is the lease of its writer."""
+    world.limits = Limits(world.store, is_live=lambda _: None, now_us=lambda: world.now)
+    world.limits.create("db", 1)
+    with world.store.write() as transaction:
+        transaction.writers.renew(HERE, world.now, world.now + 20 * SECOND, "elsewhere", 7)
+    world.take(["db"])
+    world.wait(60)
+    assert isinstance(world.take(["db"], writer=THERE), Verdict)
+    with world.store.write() as transaction:
+        transaction.writers.renew(HERE, world.now, None, "elsewhere", 7)
+    assert isinstance(world.take(["db"], writer=THERE), Grant)
+
+
+def test_a_holder_that_has_not_said_its_first_word_yet_keeps_its_slot(world: World) -> None:
+    world.limits = Limits(world.store, is_live=lambda _: None, now_us=lambda: world.now)
+    world.limits.create("db", 1)
+    world.take(["db"], lease_seconds=30)
+    assert isinstance(world.take(["db"], writer=THERE), Verdict)
+    world.wait(31)
+    assert isinstance(world.take(["db"], writer=THERE), Grant)
+
+
+def test_clearing_up_takes_back_what_nobody_gives_back_and_wakes_who_waits(world: World) -> None:
+    world.limits.create("db", 2)
+    world.take(["db"], lease_seconds=10)
+    world.take(["db"], writer=THERE)
+    world.take(["db"], lease=new_lease(world.now, bytes(8)), writer=None)
+    heard: list[tuple[str, str]] = []
+    came = threading.Event()
+    stop = world.store.listen(lambda topic, text: (heard.append((topic, text)), came.set()))
+    assert world.limits.clear_up(world.now) == Cleared(next_end=world.now + 10 * SECOND)
+    world.dead.add(THERE)
+    world.wait(11)
+    cleared = world.limits.clear_up(world.now)
+    assert (cleared.leases, cleared.waiters) == (2, 0)
+    assert came.wait(10)
+    stop()
+    assert heard == [("limits", "db")]
+    world.wait(61)
+    assert world.limits.clear_up(world.now).waiters == 1
+
+
+def test_who_gives_back_or_leaves_the_line_wakes_the_others(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"])
+    assert isinstance(held, Grant)
+    waiting = new_lease(world.now, bytes(8))
+    world.take(["db"], lease=waiting)
+    heard: list[tuple[str, str]] = []
+    stop = world.store.listen(lambda topic, text: heard.append((topic, text)))
+    world.limits.release(waiting)
+    world.limits.release(held.lease)
+    eventually(lambda: heard == [("limits", "db"), ("limits", "db")])
+    stop()
