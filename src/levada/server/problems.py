@@ -39,6 +39,7 @@ STATUSES: Final[dict[type[errors.LevadaError], int]] = {
     errors.ParameterError: 422,
     errors.RequestInvalid: 422,
     errors.ConfigurationError: 422,
+    errors.DefinitionError: 422,
     errors.ObjectUnsupported: 422,
     errors.ConcurrencySlotAcquisitionError: 422,
     errors.RequestTooLarge: 413,

@@ -216,11 +216,11 @@ class Records(Protocol):
         ...
 
     def read_artifact(self, artifact: Run) -> ArtifactView:
-        """GET /artifacts/{id or key}."""
+        """GET /artifacts/{id}."""
         ...
 
     def delete_artifact(self, artifact: Run) -> None:
-        """DELETE /artifacts/{id or key}."""
+        """DELETE /artifacts/{id}."""
         ...
 
     def read_events(self, query: EventQuery) -> Page:
@@ -338,7 +338,7 @@ class LimitVerbs(Protocol):
         ...
 
     def waits_of(self, subject: bytes) -> Mapping[str, datetime]:
-        """GET /concurrency_limits/waits/{id of a run}: an object of names and times."""
+        """GET /concurrency_limits/waits/{id}: an object of names and times."""
         ...
 
 

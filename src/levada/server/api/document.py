@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.json import schema_components
 
-from levada.server import health
+from levada.server import health, session
 from levada.server.requests import MSGPACK
 from levada.wire import changes, events, filters, objects, pages, problems, records, requests
 
@@ -29,6 +29,7 @@ _HOMES: Final[tuple[ModuleType, ...]] = (
     events,
     filters,
     health,
+    session,
     objects,
     pages,
     problems,
