@@ -28,6 +28,8 @@ POINTS: dict[str, str] = {
     "results.after_write": "after a result is in storage, before its record is appended",
     "control.drain.before_commit": "records are applied, the transaction is not committed",
     "control.drain.after_commit": "the transaction is committed, the drained segment still there",
+    "control.retention.before_commit": "rows of an old run are removed, the transaction is not committed",
+    "control.retention.after_commit": "some rows of what is old are gone, others still there",
     "limits.after_acquire": "a slot is held, nobody knows yet",
 }
 

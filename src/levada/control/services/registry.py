@@ -11,6 +11,8 @@ from levada.control.services.lease_reconciler import LeaseReconciler
 from levada.control.services.limit_waiters import LimitWaiters
 from levada.control.services.outbox import Outbox
 from levada.control.services.pause_expiry import PauseExpiry
+from levada.control.services.retention import Retention
+from levada.control.services.sizes import Sizes
 from levada.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ SERVICES: tuple[type[Service[Any]], ...] = (
     LateRuns,
     PauseExpiry,
     LimitWaiters,
+    Retention,
+    Sizes,
 )
 
 
