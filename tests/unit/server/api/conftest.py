@@ -57,6 +57,10 @@ class Story:
 
 @pytest.fixture
 def story(plane: ControlPlane) -> Story:
+    return tell_story(plane)
+
+
+def tell_story(plane: ControlPlane) -> Story:
     writer = make.new_id()
     done, failed, running, extract, transform, subflow, broken, child = (make.new_id() for _ in range(8))
     report = make.artifact(done, "report")
