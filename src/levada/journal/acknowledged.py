@@ -47,6 +47,8 @@ class AcknowledgedJournal:
         self._warn = warn
         self._broken_off = broken_off
         self._monotonic = monotonic
+        self._hurrying = False
+        """A wait was broken off: what ends now is not to wait again for the same absent server."""
 
     @property
     def writer(self) -> bytes:
@@ -66,9 +68,10 @@ class AcknowledgedJournal:
 
     def _wait(self, sequence: int) -> None:
         since = reminded = self._monotonic()
-        while not self._shipper.await_acknowledgement(sequence, LOOK_SECONDS):
+        self._hurrying = self._hurrying and self._shipper.away
+        while not self._hurrying and not self._shipper.await_acknowledgement(sequence, LOOK_SECONDS):
             if self._broken_off():
-                return
+                self._hurrying = True
             now = self._monotonic()
             if now - reminded >= REMIND_SECONDS:
                 reminded = now
