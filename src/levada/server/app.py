@@ -26,6 +26,7 @@ from levada.server.gate import Gate, gated
 from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
+from levada.server.stopping import Stopping
 from levada.version import __version__
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def create_app(
     policy: Policy | None = None,
     services: Any = None,
     bus: Any = None,
+    stopping: Stopping | None = None,
     ui: bool = True,
     access_log: bool = False,
     on_startup: Sequence[Callable[..., Any]] = (),
@@ -56,6 +58,7 @@ def create_app(
         policy: whom to listen to; without one to everybody, by any name: for tests of what lies behind the door.
         services: the loops that run beside, for who asks about them; the application neither starts nor stops them.
         bus: where streams hear that something happened.
+        stopping: tells streams that the end is near.
         ui: whether `/` has a page.
         access_log: whether every request is logged, at level INFO under `levada.server.access`.
         on_startup: called when the application starts to serve.
@@ -97,6 +100,7 @@ def create_app(
                     "settings": settings,
                     "services": services,
                     "bus": bus,
+                    "stopping": stopping or Stopping(),
                     "gate": gate,
                     "keeper": keeper,
                 }
