@@ -35,10 +35,14 @@ class Artifacts:
         latest = [(row.key, row.id) for row in sorted(rows, key=lambda row: row.key or "") if row.key is not None]
         self._connection.many(_LATEST, latest)
 
+    def select(self, query: ArtifactQuery) -> Selection:
+        """Which rows a query wants, and along which index they are found."""
+        return select(query, self._connection.dialect)
+
     def page(self, query: ArtifactQuery) -> RowPage:
         rows, following = read_page(
             self._connection,
-            select(query, self._connection.dialect),
+            self.select(query),
             ArtifactRow._fields,
             query.limit,
             query.cursor,

@@ -50,8 +50,12 @@ class Events:
         found = self._connection.rows("SELECT value FROM meta WHERE key = ?", (_POSITION,))
         return int(found[0][0]) if found else 0
 
+    def select(self, query: EventQuery) -> Selection:
+        """Which rows a query wants, and along which index they are found."""
+        return select(query, self._connection.dialect, self._names(query.event_prefixes))
+
     def page(self, query: EventQuery) -> RowPage:
-        selection = select(query, self._connection.dialect, self._names(query.event_prefixes))
+        selection = self.select(query)
         rows, following = read_page(
             self._connection, selection, EventRow._fields, query.limit, query.cursor, not query.oldest_first
         )
@@ -61,9 +65,7 @@ class Events:
         if by not in {"event", "resource", "time"}:
             raise ParameterError(f"Events are counted by event, resource or time, not by {by!r}.")
         group = f"(r.occurred - {int(start)}) / {int(step)}" if by == "time" else f"r.{by}"
-        return count_rows(
-            self._connection, select(query, self._connection.dialect, self._names(query.event_prefixes)), group
-        )
+        return count_rows(self._connection, self.select(query), group)
 
     def _names(self, beginnings: Sequence[str] | None) -> list[str] | None:
         """The names of events that begin so, found by leaps through the index; None when they are many."""

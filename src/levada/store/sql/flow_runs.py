@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from levada.store.base import FlowRunRow, RowPage
 from levada.store.sql.connection import Connection, chunks
 from levada.store.sql.flow_run_queries import order_of, select
-from levada.store.sql.selection import changed, count_rows, count_up_to, read_page, starting_with
+from levada.store.sql.selection import Selection, changed, count_rows, count_up_to, read_page, starting_with
 from levada.wire.filters import FlowRunQuery
 
 _COLUMNS = ", ".join(f"r.{name}" for name in FlowRunRow._fields)
@@ -52,16 +52,20 @@ class FlowRuns:
         if new:
             self._connection.insert("flow_run_facts", ("fact", "run"), new)
 
+    def select(self, query: FlowRunQuery) -> Selection:
+        """Which rows a query wants, and along which index they are found."""
+        return select(query, self._connection.dialect)
+
     def page(self, query: FlowRunQuery) -> RowPage:
-        selection, (_, down) = select(query, self._connection.dialect), order_of(query)
+        selection, (_, down) = self.select(query), order_of(query)
         rows, following = read_page(self._connection, selection, FlowRunRow._fields, query.limit, query.cursor, down)
         return RowPage([FlowRunRow(*row) for row in rows], following)
 
     def count_by_state(self, query: FlowRunQuery) -> dict[int, int]:
-        return count_rows(self._connection, select(query, self._connection.dialect), "r.state")
+        return count_rows(self._connection, self.select(query), "r.state")
 
     def count_up_to(self, query: FlowRunQuery, bound: int) -> int:
-        return count_up_to(self._connection, select(query, self._connection.dialect), bound)
+        return count_up_to(self._connection, self.select(query), bound)
 
     def histogram(
         self, query: FlowRunQuery, start: int, end: int, step: int
@@ -76,7 +80,7 @@ class FlowRuns:
 
     def histogram_statements(self, query: FlowRunQuery, start: int, end: int, step: int) -> list[tuple[str, list[Any]]]:
         """The statements of `histogram`: numbers stand in them, so that groups and values are the same expression."""
-        selection = select(replace(query, sort="expected"), self._connection.dialect)
+        selection = self.select(replace(query, sort="expected"))
         selection.filters.between("r.expected", start, end)
         values = (
             f"count(*), coalesce(sum(coalesce(r.ended, {self._now}) - r.started), 0), "

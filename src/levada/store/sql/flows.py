@@ -29,9 +29,15 @@ class Flows:
         )
         self._connection.many(sql, earlier)
 
+    def page_statement(
+        self, name: str | None, name_like: str | None, limit: int, cursor: str | None
+    ) -> tuple[str, list[object]]:
+        """The statement of one page; the cursor is the last name of the page before."""
+        return page_statement(name, name_like, limit, cursor, self._connection.dialect)
+
     def page(self, *, name: str | None, name_like: str | None, limit: int, cursor: str | None) -> RowPage:
         limit = bounded(limit)
-        sql, parameters = page_statement(name, name_like, limit + 1, cursor, self._connection.dialect)
+        sql, parameters = self.page_statement(name, name_like, limit + 1, cursor)
         rows = [FlowRow(*row) for row in self._connection.rows(sql, parameters)]
         if len(rows) <= limit:
             return RowPage(rows, None)

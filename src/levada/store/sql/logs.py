@@ -25,11 +25,16 @@ class Logs:
         if rows:
             self._connection.insert_missing("logs", LogRow._fields, rows)
 
-    def page(self, query: LogQuery) -> RowPage:
+    def select(self, query: LogQuery) -> Selection:
+        """Which rows a query wants, and along which index they are found."""
         selection = select(query, self._connection.dialect)
         if query.text is not None and query.flow_run_ids is None and query.task_run_ids is None:
             arm = self._few_matches(query.text)
             selection.arms = selection.arms if arm is None else [arm]
+        return selection
+
+    def page(self, query: LogQuery) -> RowPage:
+        selection = self.select(query)
         rows, following = read_page(
             self._connection, selection, LogRow._fields, query.limit, query.cursor, query.newest_first
         )

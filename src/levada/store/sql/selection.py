@@ -143,7 +143,7 @@ class Selection:
         statements = []
         for arm in self.arms:
             where, parameters = self._where(arm)
-            sql = f"SELECT count(*) FROM (SELECT 1 FROM {arm.source} {_clause(where)} LIMIT ?) AS some"
+            sql = f"SELECT count(*) FROM (SELECT 1 FROM {arm.source} {_clause(where)} LIMIT ?) AS found"
             statements.append((sql, [*parameters, bound]))
         return statements
 

@@ -55,7 +55,7 @@ class TaskRuns:
 
     def page(self, query: TaskRunQuery) -> RowPage:
         rows, following = read_page(
-            self._connection, self._selection(query), TaskRunRow._fields, query.limit, query.cursor, query.newest_first
+            self._connection, self.select(query), TaskRunRow._fields, query.limit, query.cursor, query.newest_first
         )
         return RowPage([TaskRunRow(*row) for row in rows], following)
 
@@ -65,10 +65,10 @@ class TaskRuns:
         return RowPage([TaskRunRow(*row) for row in rows], following)
 
     def count_by_state(self, query: TaskRunQuery) -> dict[int, int]:
-        return count_rows(self._connection, self._selection(query), "r.state")
+        return count_rows(self._connection, self.select(query), "r.state")
 
     def count_up_to(self, query: TaskRunQuery, bound: int) -> int:
-        return count_up_to(self._connection, self._selection(query), bound)
+        return count_up_to(self._connection, self.select(query), bound)
 
     def starting_with(self, low: bytes, high: bytes, limit: int) -> list[bytes]:
         return starting_with(self._connection, "task_runs", low, high, limit)
@@ -107,7 +107,8 @@ class TaskRuns:
         sql = f"DELETE FROM task_runs WHERE id IN (SELECT r.id FROM {source} WHERE r.run = ? LIMIT ?)"
         return self._connection.run(sql, (run, limit))
 
-    def _selection(self, query: TaskRunQuery) -> Selection:
+    def select(self, query: TaskRunQuery) -> Selection:
+        """Which rows a query wants, and along which index they are found."""
         calls = None
         if query.task_keys is not None:
             condition, parameters = self._connection.dialect.one_of("key", query.task_keys)
