@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
 
@@ -10,11 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from levada.control.ingest import ingest
+from levada.control.ingest import ingest, subjects
+from levada.control.intake import Gate, Intake
+from levada.core.settings import DatabaseSettings, LeaseSettings
 from levada.core.states import StateType
-from levada.store.base import FlowRunRow, TaskRunRow
+from levada.journal.format import encode
+from levada.store.base import FlowRunRow, Store, TaskRunRow
+from levada.store.opening import open_store
 from levada.store.sqlite import SqliteStore
+from levada.wire.ingest import IngestBatch
 from levada.wire.records import Record
+from tests.postgres import database
 from tests.unit.control import records as make
 
 Delivery = tuple[bytes, int, Record]
@@ -120,14 +127,46 @@ class Stories:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One database for all examples; each starts by emptying it."""
     made = SqliteStore(tmp_path_factory.mktemp("ingest") / "levada.db")
     yield made
     made.close()
 
 
-def tables(store: SqliteStore, batches: list[list[Delivery]]) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def postgres(postgres_server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The same on PostgreSQL."""
+    with database(postgres_server_url) as url:
+        made = open_store(tmp_path_factory.mktemp("unused"), DatabaseSettings(url=url))
+        yield made
+        made.close()
+
+
+def one_after_the_other(store: Store, batches: list[list[Delivery]]) -> None:
+    """Take batches in as a drain does."""
+    for batch in batches:
+        numbered = [(sequence, record) for _, sequence, record in batch]
+        with store.write() as transaction:
+            transaction.lock(*sorted(subjects(batch[0][0], numbered)))
+            ingest(transaction, batch[0][0], numbered)
+
+
+def all_at_once(store: Store, batches: list[list[Delivery]]) -> None:
+    """Take batches in as a server does, on several threads."""
+    intake = Intake(store, LeaseSettings(), Gate())
+
+    def take_in(batch: list[Delivery]) -> None:
+        records = [(sequence, encode(record)) for _, sequence, record in batch]
+        assert intake.take_in(IngestBatch(batch[0][0], records)).refused == []
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(take_in, batches))
+
+
+def tables(
+    store: Store, batches: list[list[Delivery]], deliver: Callable[..., None] = one_after_the_other
+) -> dict[str, Any]:
     """Everything that the tables hold after these batches, with numbers given on arrival replaced by their meaning."""
     names = ["flow_runs", "flow_run_facts", "task_runs", "calls", "logs", "artifacts", "artifact_collections", "flows"]
     # When a row was written last depends on the delivery; nothing else does.
@@ -138,9 +177,7 @@ def tables(store: SqliteStore, batches: list[list[Delivery]]) -> dict[str, Any]:
     with store.write() as transaction:
         for name in [*names, "writers"]:
             transaction.execute(f"DELETE FROM {name}")
-    for batch in batches:
-        with store.write() as transaction:
-            ingest(transaction, batch[0][0], [(sequence, record) for _, sequence, record in batch])
+    deliver(store, batches)
     with store.read() as transaction:
         found = {
             name: transaction.execute(f"SELECT {columns.get(name, '*')} FROM {name} ORDER BY 1, 2") for name in names
@@ -165,9 +202,7 @@ def in_batches(deliveries: list[Delivery], random: Random) -> list[list[Delivery
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False), st.randoms(use_true_random=False))
-def test_any_delivery_of_the_same_records_gives_the_same_tables(
-    store: SqliteStore, story: Random, fate: Random
-) -> None:
+def test_any_delivery_of_the_same_records_gives_the_same_tables(store: Store, story: Random, fate: Random) -> None:
     stories = Stories(story)
     for _ in range(story.randrange(1, 4)):
         stories.flow_run()
@@ -181,7 +216,7 @@ def test_any_delivery_of_the_same_records_gives_the_same_tables(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
-def test_one_batch_and_a_batch_for_every_record_give_the_same_tables(store: SqliteStore, story: Random) -> None:
+def test_one_batch_and_a_batch_for_every_record_give_the_same_tables(store: Store, story: Random) -> None:
     stories = Stories(story)
     stories.flow_run()
     stories.flow_run()
@@ -190,3 +225,29 @@ def test_one_batch_and_a_batch_for_every_record_give_the_same_tables(store: Sqli
         by_writer.setdefault(delivery[0], []).append(delivery)
 
     assert tables(store, list(by_writer.values())) == tables(store, [[delivery] for delivery in stories.deliveries])
+
+
+def batches_at_once_give_the_tables_of_an_orderly_delivery(store: Store, story: Random, fate: Random) -> None:
+    stories = Stories(story)
+    for _ in range(story.randrange(1, 4)):
+        stories.flow_run()
+    straight = tables(store, in_batches(stories.deliveries, Random(0)))
+    disturbed = stories.deliveries + fate.sample(stories.deliveries, len(stories.deliveries) // 3)
+    fate.shuffle(disturbed)
+    by_writer = sorted(disturbed, key=lambda delivery: delivery[0]) if fate.random() < 0.5 else disturbed
+
+    assert tables(store, in_batches(by_writer, fate), all_at_once) == straight
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.randoms(use_true_random=False), st.randoms(use_true_random=False))
+def test_batches_that_are_taken_in_at_once_give_the_same_tables(store: Store, story: Random, fate: Random) -> None:
+    batches_at_once_give_the_tables_of_an_orderly_delivery(store, story, fate)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.randoms(use_true_random=False), st.randoms(use_true_random=False))
+def test_batches_that_postgresql_takes_in_at_once_give_the_same_tables(
+    postgres: Store, story: Random, fate: Random
+) -> None:
+    batches_at_once_give_the_tables_of_an_orderly_delivery(postgres, story, fate)
