@@ -115,15 +115,16 @@ def flow_run(transaction: Transaction, run: Identifier) -> FlowRun:
 def task_runs(transaction: Transaction, query: TaskRunQuery) -> Page:
     """A page of `TaskRun`."""
     page = transaction.task_runs.page(query)
-    return Page(_task_views(transaction, page.rows), page.next)
+    return Page(task_views(transaction, page.rows), page.next)
 
 
 def task_run(transaction: Transaction, task: Identifier) -> TaskRun:
     """One task run."""
-    return _task_views(transaction, [task_run_row(transaction, task)])[0]
+    return task_views(transaction, [task_run_row(transaction, task)])[0]
 
 
-def _task_views(transaction: Transaction, rows: Sequence[TaskRunRow]) -> list[TaskRun]:
+def task_views(transaction: Transaction, rows: Sequence[TaskRunRow]) -> list[TaskRun]:
+    """What people see of task runs."""
     calls = transaction.task_runs.calls(row.call for row in rows)
     results = _results_of(transaction, missing_sources(rows))
     return [task_run_view(row, calls, results) for row in rows]
