@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,8 +16,10 @@ from levada.control.ingest import ingest
 from levada.core.errors import ParameterError
 from levada.core.settings import DatabaseSettings
 from levada.core.states import StateType, datetime_of
-from levada.store.base import Store, WriterRow
+from levada.store.base import EventRow, Store, Transaction, WriterRow
 from levada.store.opening import open_store
+from levada.testing import eventually
+from levada.wire.events import EventQuery
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.records import Record
 from tests.postgres import database
@@ -448,3 +452,421 @@ class TestMeta:
             assert transaction.meta.get("colour") == b"red"
             transaction.meta.set("colour", None)
             assert transaction.meta.get("colour") is None
+
+
+class TestSorting:
+    def test_runs_are_sorted_by_what_is_asked_for_page_by_page(self, store: Store) -> None:
+        made = []
+        for number in range(6):
+            run, writer = make.new_id(), make.new_id()
+            begun = make.START + (number * 5 % 6) * 1_000_000
+            records = [
+                make.run_opened(run, writer, name=f"run-{number * 5 % 7}"),
+                make.run_state(run, StateType.RUNNING, 2, at=begun),
+                make.run_state(run, StateType.COMPLETED, 3, at=begun + (number * 3 % 5) * 1_000_000),
+            ]
+            take_in(store, *records, writer=writer)
+            made.append(run)
+        with store.read() as transaction:
+            rows = list(transaction.flow_runs.load(made).values())
+        wanted = {
+            "started": lambda row: (row.started, row.id),
+            "ended": lambda row: (row.ended, row.id),
+            "expected": lambda row: (row.expected, row.id),
+            "name": lambda row: (row.name, row.id),
+            "duration": lambda row: (row.ended - row.started, row.id),
+            "id": lambda row: row.id,
+        }
+        for sort, key in wanted.items():
+            for sign in ("", "-"):
+                expected = [UUID(bytes=row.id) for row in sorted(rows, key=key, reverse=bool(sign))]
+                assert self.all_pages(store, FlowRunQuery(sort=sign + sort, limit=2)) == expected, sign + sort
+
+    def test_runs_that_did_not_start_or_end_have_their_place(self, store: Store) -> None:
+        run, writer = make.new_id(), make.new_id()
+        take_in(store, make.run_opened(run, writer), make.run_state(run, StateType.RUNNING, 2), writer=writer)
+        ended = flow_run(store)
+        assert flow_run_ids(store, sort="-ended") == [UUID(bytes=run), ended]
+        assert flow_run_ids(store, sort="duration") == sorted([UUID(bytes=run), ended])
+
+    def test_a_sort_that_does_not_exist_is_told(self, store: Store) -> None:
+        with pytest.raises(ParameterError, match="sorted by 'colour'"):
+            flow_run_ids(store, sort="colour")
+
+    def test_a_cursor_of_another_order_is_refused(self, store: Store) -> None:
+        for _ in range(2):
+            flow_run(store)
+        with store.read() as transaction:
+            cursor = transaction.flow_runs.page(FlowRunQuery(sort="name", limit=1)).next
+        with pytest.raises(ParameterError, match="cursor"):
+            flow_run_ids(store, sort="started", cursor=cursor)
+
+    def all_pages(self, store: Store, query: FlowRunQuery) -> list[UUID]:
+        seen: list[UUID] = []
+        while True:
+            with store.read() as transaction:
+                page = transaction.flow_runs.page(query)
+            seen += [UUID(bytes=row.id) for row in page.rows]
+            query.cursor = page.next
+            if page.next is None:
+                return seen
+
+
+class TestFacts:
+    def test_runs_are_found_by_tags_parameters_and_labels(self, store: Store) -> None:
+        first = flow_run(store, tags=["x"], shown={"day": "'monday'"}, labels={"team": "blue", "size": 3})
+        second = flow_run(store, tags=["y"], shown={"day": "'monday'"})
+        third = flow_run(store, shown={"day": "x" * 500})
+        assert flow_run_ids(store, parameters={"day": "'monday'"}) == [second, first]
+        assert flow_run_ids(store, parameters={"day": "'monday'"}, tags_all=["x"]) == [first]
+        assert flow_run_ids(store, parameters={"day": "x" * 500}) == [third]
+        assert flow_run_ids(store, labels={"team": "blue", "size": "3"}) == [first]
+        assert flow_run_ids(store, tags_any=["x", "y", "z"]) == [second, first]
+        assert flow_run_ids(store, tags_any=["x", "y"], labels={"team": "blue"}) == [first]
+        assert flow_run_ids(store, tags_any=[]) == []
+        assert flow_run_ids(store, tags_any=["x"], sort="name") == [first]
+
+    def test_facts_follow_the_run(self, store: Store) -> None:
+        run = flow_run(store, tags=["x"])
+        take_in(store, make.run_changed(run.bytes, 9, tags=["late"]))
+        assert flow_run_ids(store, tags_all=["x", "late"]) == [run]
+        with store.write() as transaction:
+            transaction.flow_runs.delete(run.bytes)
+            assert transaction.execute("SELECT count(*) FROM flow_run_facts") == [(0,)]
+
+
+class TestRangesAndSums:
+    def test_runs_are_found_by_times_durations_errors_and_origin(self, store: Store) -> None:
+        deployment = make.new_id()
+        run, writer = make.new_id(), make.new_id()
+        begun = make.START + 60_000_000
+        take_in(
+            store,
+            make.run_opened(run, writer, version="7", created_by="ann", deployment=deployment, at=make.START),
+            make.run_state(run, StateType.RUNNING, 2, at=begun),
+            make.run_state(run, StateType.FAILED, 3, at=begun + 5_000_000, message="No space left on device"),
+            writer=writer,
+        )
+        other = make.new_id()
+        take_in(store, make.run_opened(other, writer, at=make.START + 500_000_000), writer=writer)
+        own, moment = UUID(bytes=run), datetime_of(begun)
+        second = timedelta(seconds=1)
+        assert flow_run_ids(store, started_after=moment, started_before=moment + second) == [own]
+        assert flow_run_ids(store, ended_after=moment, ended_before=moment + 6 * second) == [own]
+        assert flow_run_ids(store, created_before=moment) == [own]
+        assert flow_run_ids(store, expected_after=moment) == [UUID(bytes=other)]
+        assert flow_run_ids(store, min_seconds=5, max_seconds=5) == [own]
+        assert flow_run_ids(store, min_seconds=6) == flow_run_ids(store, max_seconds=4) == []
+        assert flow_run_ids(store, error_like="SPACE left") == [own]
+        assert flow_run_ids(store, error_like="tape") == []
+        assert flow_run_ids(store, created_by=["ann"]) == flow_run_ids(store, flow_versions=["7", "8"]) == [own]
+        assert flow_run_ids(store, deployment_ids=[UUID(bytes=deployment)]) == [own]
+
+    def test_rows_are_counted_no_further_than_to_a_bound(self, store: Store) -> None:
+        run = flow_run(store)
+        for _ in range(4):
+            flow_run(store, StateType.FAILED)
+            task_run(store, run)
+        with store.read() as transaction:
+            assert transaction.flow_runs.count_up_to(FlowRunQuery(), 100) == 5
+            assert transaction.flow_runs.count_up_to(FlowRunQuery(), 3) == 3
+            both = FlowRunQuery(state_types=[StateType.FAILED, StateType.COMPLETED])
+            assert transaction.flow_runs.count_up_to(both, 5) == 5
+            assert transaction.task_runs.count_up_to(TaskRunQuery(flow_run_ids=[run]), 100) == 4
+
+    def test_runs_are_summed_up_by_part_of_a_range_and_state(self, store: Store) -> None:
+        for number in range(4):
+            run, writer = make.new_id(), make.new_id()
+            at = make.START + number * 60_000_000
+            kind = [StateType.COMPLETED, StateType.FAILED][number // 3]
+            records = [
+                make.run_opened(run, writer, at=at),
+                make.run_state(run, StateType.RUNNING, 2, at=at + 1_000_000),
+                make.run_state(run, kind, 3, at=at + 3_000_000),
+            ]
+            take_in(store, *records, writer=writer)
+        with store.read() as transaction:
+            table = transaction.flow_runs
+            found = table.histogram(FlowRunQuery(), make.START, make.START + 240_000_000, 120_000_000)
+            narrow = table.histogram(FlowRunQuery(flow_names=["other"]), make.START, make.START + 1, 1)
+        second = 1_000_000
+        assert found == [
+            ((0, 5, None), (2, 4 * second, 2 * second)),
+            ((1, 5, None), (1, 2 * second, second)),
+            ((1, 6, None), (1, 2 * second, second)),
+        ]
+        assert narrow == []
+
+    def test_what_changed_is_read_in_the_order_of_change(self, store: Store) -> None:
+        run = flow_run(store)
+        before = [task_run(store, run) for _ in range(3)]
+        with store.read() as transaction:
+            rows = transaction.task_runs.load([task.bytes for task in before])
+        since = max(row.changed for row in rows.values())
+        assert self.changed(store, run, 0) == before
+        assert self.changed(store, run, since) == []
+        take_in(store, make.task_changed(before[0].bytes, run.bytes, 9, "renamed"))
+        assert self.changed(store, run, since) == [before[0]]
+        with store.read() as transaction:
+            assert [row.id for row in transaction.flow_runs.changed_since(0, 10).rows] == [run.bytes]
+
+    def test_a_record_that_comes_again_changes_nothing(self, store: Store) -> None:
+        run, task, writer = make.new_id(), make.new_id(), make.new_id()
+        records = [make.run_opened(run, writer), make.task_opened(task, run, started=True)]
+        take_in(store, *records, writer=writer)
+        with store.read() as transaction:
+            before = transaction.flow_runs.load([run]), transaction.task_runs.load([task])
+        take_in(store, *records, writer=writer)
+        with store.read() as transaction:
+            assert (transaction.flow_runs.load([run]), transaction.task_runs.load([task])) == before
+
+    def changed(self, store: Store, run: UUID, since: int) -> list[UUID]:
+        seen: list[UUID] = []
+        cursor = None
+        while True:
+            with store.read() as transaction:
+                page = transaction.task_runs.changed_since(run.bytes, since, 2, cursor)
+            seen += [UUID(bytes=row.id) for row in page.rows]
+            cursor = page.next
+            if cursor is None:
+                return seen
+
+
+class TestTextOfLogs:
+    @pytest.fixture(params=["indexed", "waiting"])
+    def lines(self, request: pytest.FixtureRequest, store: Store) -> Store:
+        run = make.new_id()
+        for text in ("Disk full on worker seven", "disk half full", "Über den Wolken", "100% done: 7_8", 'said "no"'):
+            take_in(store, make.log_line(run, text))
+        while request.param == "indexed" and store.transact(lambda transaction: transaction.logs.index_text(2)):
+            continue
+        return store
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("disk", [0, 1]),
+            ("DISK full", [0, 1]),
+            ('"disk full"', [0]),
+            ("full -half", [0]),
+            ("worker OR wolken", [0, 2]),
+            ('"half full" OR wolken', [1, 2]),
+            ("orker", [0]),
+            ("% done", [3]),
+            ("7_8", [3]),
+            ("x_8", []),
+            ('-disk -"100% done"', [2, 4]),
+            ('"no"', [4]),
+            ("on", [0, 3]),
+            ("", [0, 1, 2, 3, 4]),
+        ],
+    )
+    def test_lines_are_found_by_their_text(self, lines: Store, text: str, found: list[int]) -> None:
+        everything = messages(lines)
+        assert messages(lines, text=text) == [everything[number] for number in found]
+
+    def test_what_is_deleted_is_found_no_more(self, lines: Store) -> None:
+        with lines.write() as transaction:
+            (run,) = transaction.execute("SELECT run FROM logs")[0]
+            assert transaction.logs.delete_of_run(run, 100) == 5
+        assert messages(lines, text="disk") == []
+
+    def test_zero_characters_do_no_harm(self, store: Store) -> None:
+        take_in(store, make.log_line(None, "odd\0line"))
+        assert messages(store, text="odd") in (["odd\0line"], ["odd\ufffdline"])
+
+
+def event(name: str, run: bytes | None = None, at: int = make.START, resource: str = "r") -> EventRow:
+    return EventRow(make.new_id(), None, at, name, resource, run, b"\x80")
+
+
+class TestEvents:
+    def test_positions_have_no_gaps_and_follow_the_order_of_making(self, store: Store) -> None:
+        rows = [event(f"e{number}") for number in range(5)]
+        with store.write() as transaction:
+            assert transaction.events.add(rows[::-1]) == 5
+            assert transaction.events.add(rows[:2]) == 0
+            assert transaction.events.after(0, 10) == []
+        with store.write() as transaction:
+            assert [row.position for row in transaction.events.dispatch(3)] == [1, 2, 3]
+        with store.write() as transaction:
+            assert [row.position for row in transaction.events.dispatch(30)] == [4, 5]
+            assert transaction.events.dispatch(30) == []
+        with store.read() as transaction:
+            assert [row.id for row in transaction.events.after(1, 3)] == [row.id for row in rows[1:4]]
+            assert transaction.events.last_position() == 5
+
+    def test_every_filter_finds_what_it_names(self, store: Store) -> None:
+        run = make.new_id()
+        rows = [
+            event("levada.flow-run.Failed", run, resource="levada.flow-run.1"),
+            event("levada.flow-run.Completed", at=make.START + 5, resource="levada.flow-run.2"),
+            event("mine.Done", at=make.START + 9, resource="other.3"),
+        ]
+        store.transact(lambda transaction: transaction.events.add(rows))
+
+        def found(**query: Any) -> list[int]:
+            with store.read() as transaction:
+                page = transaction.events.page(EventQuery(**query))
+            return [[row.id for row in rows].index(row.id) for row in page.rows]
+
+        assert found() == [2, 1, 0]
+        assert found(oldest_first=True, limit=2) == [0, 1]
+        assert found(event_prefixes=["levada.flow-run."]) == [1, 0]
+        assert found(event_prefixes=["levada.flow-run.F*", "mine"]) == [2, 0]
+        assert (
+            found(resource_ids=["levada.flow-run.2"]) == found(resource_ids=["levada.*.2", "levada.flow-run.2"]) == [1]
+        )
+        assert found(resource_ids=["levada.*"]) == [1, 0]
+        assert found(flow_run_ids=[UUID(bytes=run)]) == [0]
+        assert found(after=datetime_of(make.START + 5), before=datetime_of(make.START + 9)) == [1]
+        assert found(text="DONE") == [2]
+        with store.read() as transaction:
+            assert transaction.events.count_by(EventQuery(), "time", make.START, 5) == {0: 1, 1: 2}
+            counted = transaction.events.count_by(EventQuery(event_prefixes=["levada"]), "event", 0, 1)
+        assert counted == {"levada.flow-run.Failed": 1, "levada.flow-run.Completed": 1}
+
+
+class TestLeasesOfWriters:
+    def test_those_whose_time_is_over_are_found(self, store: Store) -> None:
+        early, late, local = make.new_id(), make.new_id(), make.new_id()
+        with store.write() as transaction:
+            transaction.writers.renew(late, 10, 40, "h", 2)
+            transaction.writers.renew(early, 10, 30, "h", 1)
+            transaction.writers.advance(local, 1, 1, 1)
+        with store.read() as transaction:
+            assert [writer for writer, _ in transaction.writers.expired(40, 10)] == [early, late]
+            assert [(writer, row.pid) for writer, row in transaction.writers.expired(39, 10)] == [(early, 1)]
+        store.transact(lambda transaction: transaction.writers.renew(early, 31, None, "h", 1))
+        with store.read() as transaction:
+            assert transaction.writers.expired(39, 10) == []
+
+
+class TestConcurrency:
+    def test_sixteen_threads_change_the_same_and_other_runs(self, store: Store) -> None:
+        """Every thread locks two runs at once, in an order of its own; none is lost, and none waits for ever."""
+        runs = [make.new_id() for _ in range(6)]
+        started = threading.Barrier(16)
+
+        def work(number: int) -> None:
+            started.wait()
+            for turn in range(10):
+                pair = runs[(number + turn) % 6], runs[(number * 5 + turn * 7 + 1) % 6]
+
+                def count(transaction: Transaction, pair: tuple[bytes, bytes] = pair, turn: int = turn) -> None:
+                    transaction.lock(*pair)
+                    for run in set(pair):
+                        key = run.hex()
+                        transaction.meta.set(key, b"%d" % (int(transaction.meta.get(key) or b"0") + 1))
+                    transaction.task_runs.call_number(f"call-{turn}", None)
+                    transaction.flows.note({f"flow-{number % 3}": number, "shared": number})
+
+                store.transact(count)
+
+        in_threads(work, 16)
+        pairs = [{(number + turn) % 6, (number * 5 + turn * 7 + 1) % 6} for number in range(16) for turn in range(10)]
+        with store.read() as transaction:
+            counted = sum(int(transaction.meta.get(run.hex()) or b"0") for run in runs)
+            assert counted == sum(map(len, pairs))
+            assert transaction.execute("SELECT count(*) FROM calls") == [(10,)]
+
+    def test_one_number_is_given_to_a_writer_that_comes_twice_at_once(self, store: Store) -> None:
+        writer = make.new_id()
+        started = threading.Barrier(8)
+        numbers = []
+
+        def ask(_: int) -> None:
+            started.wait()
+            numbers.append(store.transact(lambda transaction: transaction.writers.get(writer).number))
+
+        in_threads(ask, 8)
+        assert len(set(numbers)) == 1
+
+    def test_the_same_batch_may_come_from_many_at_once(self, store: Store) -> None:
+        run, writer = make.new_id(), make.new_id()
+        tasks = [make.new_id() for _ in range(50)]
+        batch = [
+            make.run_opened(run, writer, tags=["a"]),
+            *(make.task_opened(task, run, started=True) for task in tasks),
+            *(make.log_line(run, f"{number}") for number in range(50)),
+            make.artifact(run, "report"),
+        ]
+
+        def deliver(_: int) -> None:
+            for _turn in range(3):
+                store.transact(lambda transaction: ingest(transaction, writer, enumerate(batch, 1)))
+
+        in_threads(deliver, 8)
+        with store.read() as transaction:
+            for table, count in (("flow_runs", 1), ("task_runs", 50), ("logs", 50), ("artifacts", 1)):
+                assert transaction.execute(f"SELECT count(*) FROM {table}") == [(count,)], table
+
+
+def in_threads(work: Callable[[int], None], count: int) -> None:
+    """Do a work in so many threads; what goes wrong in one is raised."""
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work, number) for number in range(count)]:
+            done.result(timeout=60)
+
+
+class TestAnnouncements:
+    def test_who_listens_hears_what_was_committed(self, store: Store) -> None:
+        heard: list[tuple[str, str]] = []
+        stop = store.listen(lambda topic, text: heard.append((topic, text)))
+        with store.write() as transaction:
+            transaction.announce("runs", "ab cd")
+            transaction.announce("runs", "ab cd")
+            transaction.announce("events")
+        with pytest.raises(KeyError), store.write() as transaction:
+            transaction.announce("lost")
+            raise KeyError
+        with store.write() as transaction:
+            transaction.announce("last", "Ü")
+        eventually(lambda: ("last", "Ü") in heard)
+        assert heard == [("runs", "ab cd"), ("events", ""), ("last", "Ü")]
+        stop()
+
+    def test_what_is_long_comes_in_parts(self, store: Store) -> None:
+        heard: list[tuple[str, str]] = []
+        stop = store.listen(lambda topic, text: heard.append((topic, text)))
+        ids = [make.new_id().hex() for _ in range(1_000)]
+        with store.write() as transaction:
+            transaction.announce("runs", " ".join(ids))
+            transaction.announce("end")
+        eventually(lambda: ("end", "") in heard)
+        assert [one for topic, text in heard if topic == "runs" for one in text.split()] == ids
+        stop()
+
+    def test_who_stopped_hears_nothing(self, store: Store) -> None:
+        heard: list[str] = []
+        first = store.listen(lambda topic, text: heard.append(topic))
+        first()
+        second = store.listen(lambda topic, text: heard.append(f"second {topic}"))
+        with store.write() as transaction:
+            transaction.announce("runs")
+        eventually(lambda: heard == ["second runs"])
+        second()
+
+    def test_a_listener_that_fails_keeps_nobody_from_hearing(
+        self, store: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fails() -> None:
+            raise KeyError
+
+        heard: list[str] = []
+        stops = [store.listen(lambda topic, text: fails()), store.listen(lambda topic, text: heard.append(topic))]
+        with store.write() as transaction:
+            transaction.announce("runs")
+        eventually(lambda: heard == ["runs"])
+        assert "A listener to announcements of the store failed" in caplog.text
+        for stop in stops:
+            stop()
+
+
+class TestSizes:
+    def test_every_table_has_a_size(self, store: Store) -> None:
+        flow_run(store)
+        sizes = {size.name: size for size in store.table_sizes()}
+        assert {"flow_runs", "task_runs", "logs", "events", "artifacts", "meta"} <= set(sizes)
+        assert sizes["flow_runs"].bytes > 0
+        assert sizes["flow_runs"].oldest is not None
