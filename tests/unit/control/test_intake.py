@@ -12,6 +12,7 @@ import pytest
 
 from levada.control import ControlPlane
 from levada.control.histories import facts_of_run, run_row
+from levada.control.ingest import ingest
 from levada.control.intake import Gate, sort_out
 from levada.core.errors import RequestInvalid, TooManyRequests
 from levada.core.settings import LeaseSettings
@@ -169,6 +170,28 @@ def test_a_batch_that_is_none_is_refused_and_says_why(plane: ControlPlane) -> No
     with pytest.raises(RequestInvalid, match="16 bytes") as refusal:
         plane.take_in(IngestBatch(b"me"))
     assert refusal.value.fields[0][0] == "$.writer"
+
+
+def test_a_run_made_on_the_server_and_taken_by_a_process_is_one_run(plane: ControlPlane) -> None:
+    """Epoch 0 is the server's: it has no process, so there is nothing to crash, and nobody to be told anything."""
+    run = make.new_id()
+    made = make.run_opened(run, b"", epoch=0, n=0, host="", pid=0, tags=["nightly"], parameters=make.payload())
+    scheduled = make.run_state(run, StateType.SCHEDULED, 1, epoch=0, attempt=0)
+    plane.store.transact(lambda transaction: ingest(transaction, b"", [(1, made), (2, scheduled)]))
+    assert (plane.read_flow_run(run).epoch, state_of(plane, run)) == (0, StateType.SCHEDULED)
+    with plane.store.read() as transaction:
+        assert not transaction.flow_runs.load([run])[run].writer
+
+    taken = make.run_opened(run, W, epoch=1, n=0, name="", reason="resume", tags=["by hand"])
+    plane.take_in(batch(make.run_state(run, StateType.RUNNING, 1), first=2))
+    plane.take_in(batch(taken))
+
+    seen = plane.read_flow_run(run)
+    assert (seen.epoch, seen.state_type, seen.name) == (1, StateType.RUNNING, "brave-otter")
+    assert set(seen.tags) == {"nightly", "by hand"}
+    assert asked(plane, run) == []
+    plane.take_in(batch(ended=True))
+    assert state_of(plane, run) is StateType.CRASHED
 
 
 # Orders --------------------------------------------------------------------------------------------------------------
