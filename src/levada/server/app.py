@@ -16,6 +16,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.core import MsgspecDIPlugin
 
 from levada.control.auth import EVERYBODY
 from levada.server import docs_page, health, session
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
     from levada.server.security import Policy
 
 _access = logging.getLogger("levada.server.access")
+
+
+class _Application(Litestar):
+    """Litestar without what it brings along for Pydantic: we have no such models, and loading it takes 0.2 s."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[Any]) -> list[Any]:
+        return [*plugins, MsgspecDIPlugin()]
 
 
 def create_app(
@@ -69,7 +78,7 @@ def create_app(
     with warnings.catch_warnings():
         # Written so that every Litestar 2 understands it; the newest would rather have it written for Litestar 3.
         warnings.simplefilter("ignore", DeprecationWarning)
-        app = Litestar(
+        app = _Application(
             route_handlers=[
                 health.health,
                 health.ready,

@@ -206,7 +206,6 @@ def _serve(
     try:
         built.start()
         # What was made so far stays; the collector need not look at it again and again.
-        gc.collect()
         gc.freeze()
         _HttpServer(config, began, built.stopping.set).run(sockets=[listening])
     finally:
