@@ -246,4 +246,5 @@ class LimitTables:
 
 
 def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
+    # An empty list is no SQL everywhere; a NULL equals nothing.
+    return ", ".join("?" * len(values)) or "NULL"

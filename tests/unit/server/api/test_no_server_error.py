@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from litestar.testing import TestClient
+from msgspec import msgpack
 from schemathesis import GenerationMode
 
 from levada.control import ControlPlane
-from levada.core.settings import Settings
+from levada.core.settings import DatabaseSettings, Settings
 from levada.server.app import create_app
+from levada.store.opening import open_store
 from tests.unit.server.api.conftest import tell_story
 
 LONG = os.environ.get("LEVADA_CHAOS") == "long"
@@ -35,11 +38,19 @@ _asked = settings(
 )
 
 
-@pytest.fixture
-def client(plane: ControlPlane) -> Iterator[TestClient[Any]]:
-    tell_story(plane)
-    with TestClient(create_app(plane, Settings()), raise_server_exceptions=False) as made:
-        yield made
+@schemathesis.serializer("application/msgpack")
+def packed(_: Any, value: Any) -> bytes:
+    """Bodies that are MessagePack: of whatever schemathesis makes of a text."""
+    return value.encode(errors="replace") if isinstance(value, str) else msgpack.encode(value)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def client(request: pytest.FixtureRequest, levada_home: Path) -> Iterator[TestClient[Any]]:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    with ControlPlane(levada_home, store=open_store(levada_home, DatabaseSettings(url=url))) as plane:
+        tell_story(plane)
+        with TestClient(create_app(plane, Settings()), raise_server_exceptions=False) as made:
+            yield made
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
