@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from levada.control.retention import Counts, Cutoffs, tree_may_go
 from levada.core.errors import StoreUnavailable
@@ -35,6 +36,7 @@ def drop_old_partitions(store: Store, limits: Cutoffs, stopping: Callable[[], bo
         How many `partitions` went, and with them about how many `logs`, `events` and `task_runs`.
     """
     gone: Counts = {}
+    busy: set[str] = set()
     store.transact(lambda transaction: ensure_partitions(transaction, transaction.now))
     with store.read() as transaction:
         started = transaction.now
@@ -42,16 +44,18 @@ def drop_old_partitions(store: Store, limits: Cutoffs, stopping: Callable[[], bo
     for one in sorted(found, key=lambda partition: partition.end or 0):
         if stopping():
             break
-        if (one.end or 0) > _limit(one, limits):
+        if one.table in busy or (one.end or 0) > _limit(one, limits):
             continue
         with store.read() as transaction:
             if _must_stay(transaction, one, limits):
                 continue
         try:
-            rows = store.transact(lambda transaction, one=one: _drop(transaction, one, limits, started))
+            rows = store.transact(partial(_drop, one=one, limits=limits, started=started))
         except StoreUnavailable as error:
+            # Somebody reads from its table for long, or the database is away; the next turn tries again.
             _logger.info("Partition %s is old and could not be dropped now: %s", one.name, error)
-            break  # somebody reads from its table for long, or the database is away; the next turn tries again
+            busy.add(one.table)
+            continue
         if rows is not None:
             gone["partitions"] = gone.get("partitions", 0) + 1
             gone[one.table] = gone.get(one.table, 0) + rows

@@ -127,7 +127,7 @@ def what_is_there(store: Store) -> There:
     with store.read() as transaction:
 
         def ids(sql: str) -> set[bytes]:
-            return {bytes(row[0]) for row in transaction.execute(sql)}
+            return {bytes(row[0]) for row in transaction.execute(sql) if row[0] is not None}
 
         flow_runs = ids("SELECT id FROM flow_runs")
         owners = ids("SELECT run FROM task_runs") | ids("SELECT run FROM artifacts") | ids("SELECT run FROM logs")
