@@ -1,20 +1,84 @@
-"""The verbs that change runs: made, moved from state to state, deleted."""
+"""The verbs that change runs: made, moved from state to state, deleted.
+
+Each is one transaction: lock the runs, load their rows, ask the law, write what follows from its verdict with its
+events, commit. Only then are the processes of this home told; those elsewhere are told with their next batch.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
+from levada.control import bulk, inputs
 from levada.control.base import PlanePart
+from levada.control.changing import change_flow_run
 from levada.control.deletion import delete_flow_run
+from levada.control.histories import is_open
+from levada.control.judging import answer, flow_run_facts, judged_flow_run, judged_task_run, task_run_facts, wish_of
+from levada.control.making import create, fork
+from levada.control.queries import flow_run_row, task_run_row
+from levada.control.saving import save_flow_runs
+from levada.control.telling import Word, announce_words, tell
+from levada.control.views import flow_run_view
+from levada.core.rules import FLOW_RUN_LAW, TASK_RUN_LAW, Effect, Wish, decide
+from levada.core.states import StateType
+from levada.wire.changes import Decision, ProposedState
 
 if TYPE_CHECKING:
-    from uuid import UUID
+    from levada.store.base import FlowRunRow, Transaction
+    from levada.wire.changes import BulkAction, BulkJob, FlowRunChange, NewFlowRun, RunInput
+    from levada.wire.objects import FlowRun
+
+Identifier = UUID | bytes | str
+
+_CANCEL = frozenset({StateType.CANCELLING, StateType.CANCELLED})
+
+
+class Outcome(NamedTuple):
+    """A decision, and who must hear of it."""
+
+    decision: Decision
+    words: list[Word]
 
 
 class Deciding(PlanePart):
     """The single writer of states that no engine records; see `levada.wire.verbs.Runs`."""
 
-    def delete_flow_run(self, run: UUID | bytes | str) -> dict[str, int]:
+    def create_flow_run(self, new: NewFlowRun, created_by: str = "") -> FlowRun:
+        """Make a Scheduled flow run; asked again with the same idempotency key for the same flow, the same one.
+
+        Args:
+            new: what is to run; its name is made up when it has none, and it is scheduled for now unless it says when.
+            created_by: who asks, for people.
+
+        Raises:
+            RequestInvalid, InvalidNameError: something in `new` cannot be used.
+            RequestTooLarge: its parameters are larger than 512 KiB.
+            ObjectNotFound: the task run that calls it does not exist.
+            ObjectAlreadyExists: there is a run of the id that it asks for.
+        """
+        return flow_run_view(self.store.transact(lambda transaction: create(transaction, new, created_by)))
+
+    def fork_flow_run(self, run: Identifier, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
+        """Make a new scheduled run that reuses what another one completed, but runs of these tasks.
+
+        Raises:
+            ObjectNotFound: there is no such run, or it ran no such task.
+            RequestInvalid: too many tasks are named.
+        """
+        return flow_run_view(self.store.transact(lambda transaction: fork(transaction, run, task_keys, by)))
+
+    def change_flow_run(self, run: Identifier, change: FlowRunChange) -> FlowRun:
+        """Rename a run, add tags, merge labels.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+            RequestInvalid, InvalidNameError: the name, a tag or a label cannot be used.
+        """
+        return flow_run_view(self.store.transact(lambda transaction: change_flow_run(transaction, run, change)))
+
+    def delete_flow_run(self, run: Identifier) -> dict[str, int]:
         """Delete a flow run with its subflow runs, task runs, logs and artifacts; how many of each went.
 
         Raises:
@@ -22,3 +86,224 @@ class Deciding(PlanePart):
             UnfinishedRun: it, or a subflow run of it, has not ended.
         """
         return delete_flow_run(self.store, run)
+
+    # States
+
+    def set_flow_run_state(self, run: Identifier, proposed: ProposedState, by: str = "") -> Decision:
+        """Propose a state for a flow run; the law decides.
+
+        Args:
+            run: the flow run.
+            proposed: what it should enter.
+            by: who asks; kept with the state.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+        """
+        return self._decide(run, proposed, by)
+
+    def cancel_flow_run(self, run: Identifier, by: str = "") -> Decision:
+        """Cancel a run with its subflow runs: at once what nobody executes, otherwise as soon as its process stopped.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+        """
+        return self._decide(run, ProposedState(type=StateType.CANCELLING, message=_said("Cancelled", by)), by)
+
+    def suspend_flow_run(self, run: Identifier, by: str = "") -> Decision:
+        """Have a running run let go by its process; a resume goes on with what it completed.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+        """
+        wish = ProposedState(type=StateType.PAUSED, name="Suspended", message=_said("Suspended", by))
+        return self._decide(run, wish, by)
+
+    def resume_flow_run(self, run: Identifier, inputs: dict[str, Any] | None = None, by: str = "") -> Decision:
+        """Let a paused or suspended run go on.
+
+        Args:
+            run: the flow run.
+            inputs: values that it asked for, by key; kept only when it goes on.
+            by: who asks.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+            RequestInvalid, RequestTooLarge: an input cannot be kept.
+        """
+        wish = ProposedState(type=StateType.SCHEDULED, name="Resuming", message=_said("Resumed", by))
+        return self._decide(run, wish, by, given=inputs or {})
+
+    def retry_flow_run(self, run: Identifier, by: str = "") -> Decision:
+        """Schedule a run that has ended again, as its next epoch; what it completed is reused.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+        """
+        wish = ProposedState(type=StateType.SCHEDULED, message=_said("Scheduled again", by))
+        return self._decide(run, wish, by, again=True)
+
+    def set_task_run_state(self, task: Identifier, proposed: ProposedState, by: str = "") -> Decision:
+        """Correct the state of a task run, or cancel it; who did so is kept with the state.
+
+        Raises:
+            ObjectNotFound: there is no such task run.
+        """
+
+        def work(transaction: Transaction) -> Outcome:
+            return _decide_task(transaction, self, task, proposed, by)
+
+        outcome = self.store.transact(work)
+        tell(self.home, outcome.words)
+        return outcome.decision
+
+    def _decide(
+        self,
+        run: Identifier,
+        proposed: ProposedState,
+        by: str,
+        *,
+        given: dict[str, Any] | None = None,
+        again: bool = False,
+    ) -> Decision:
+        def work(transaction: Transaction) -> Outcome:
+            return _decide_flow_run(transaction, self, run, proposed, by, given or {}, again)
+
+        outcome = self.store.transact(work)
+        tell(self.home, outcome.words)
+        return outcome.decision
+
+    # Inputs
+
+    def read_inputs(self, run: Identifier, prefix: str = "") -> list[RunInput]:
+        """Values given to a run from outside, by key."""
+        with self.store.read() as transaction:
+            return inputs.read_inputs(transaction, run, prefix)
+
+    def read_input(self, run: Identifier, key: str) -> RunInput:
+        """One value given to a run.
+
+        Raises:
+            ObjectNotFound: there is no such run, or it has no such input.
+        """
+        with self.store.read() as transaction:
+            return inputs.read_input(transaction, run, key)
+
+    def write_input(self, run: Identifier, given: RunInput) -> RunInput:
+        """Give a run a value, in place of the one of the same key.
+
+        Raises:
+            ObjectNotFound: there is no such run.
+            RequestInvalid: the key cannot be used, or the run has a thousand inputs already.
+            RequestTooLarge: the value is larger than 512 KiB.
+        """
+        return self.store.transact(lambda transaction: inputs.write_input(transaction, run, given))
+
+    def delete_input(self, run: Identifier, key: str) -> bool:
+        """Take a value back; False when there was none."""
+        return self.store.transact(lambda transaction: inputs.delete_input(transaction, run, key))
+
+    # Many at once
+
+    def start_bulk(self, action: BulkAction, by: str = "") -> BulkJob:
+        """Begin to do something with every run that a query finds, or only say with how many.
+
+        Raises:
+            RequestInvalid: there is no such action, or it lacks what it needs.
+        """
+        return bulk.start_bulk(self.store, action, by)
+
+    def read_bulk(self, job: UUID) -> BulkJob:
+        """How far a bulk job got.
+
+        Raises:
+            ObjectNotFound: there is no such job.
+        """
+        with self.store.read() as transaction:
+            return bulk.read_bulk(transaction, job)
+
+    def cancel_bulk(self, job: UUID) -> BulkJob:
+        """Stop a bulk job where it is; what it did stays done.
+
+        Raises:
+            ObjectNotFound: there is no such job.
+        """
+        return self.store.transact(lambda transaction: bulk.cancel_bulk(transaction, job))
+
+
+def _said(what: str, by: str) -> str:
+    return f"{what} by {by}." if by else f"{what} on request."
+
+
+def _decide_flow_run(
+    transaction: Transaction,
+    plane: PlanePart,
+    run: Identifier,
+    proposed: ProposedState,
+    by: str,
+    given: dict[str, Any],
+    again: bool,
+) -> Outcome:
+    identifier = flow_run_row(transaction, run).id
+    below = _below(transaction, identifier) if proposed.type in _CANCEL else []
+    transaction.lock(*sorted({identifier, *below}))
+    rows = transaction.flow_runs.load([identifier, *below])
+    row = flow_run_row(transaction, identifier)
+    now = transaction.now
+    wish = wish_of(proposed, now, again=again)
+    verdict = decide(flow_run_facts(transaction, row, plane.is_live), wish, FLOW_RUN_LAW)
+    changed = judged_flow_run(row, verdict, wish, by, now)
+    after = [] if changed is None else [changed]
+    words = [_word(row)] if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled" else []
+    if verdict.status == "accept" and verdict.rule != "repeated-wish":
+        for name, value in given.items():
+            inputs.keep(transaction, identifier, name, value, by or None)
+        inner = Wish(type=StateType.CANCELLING, name="Cancelling", message=_said("Cancelled with its parent", by))
+        for child in (rows[one] for one in below if one in rows):
+            told = decide(flow_run_facts(transaction, child, plane.is_live), inner, FLOW_RUN_LAW)
+            moved = judged_flow_run(child, told, inner, by, now)
+            after += [] if moved is None else [moved]
+            words += [_word(child)] if Effect.TELLS in told.effects else []
+    save_flow_runs(transaction, rows, after)
+    known = [(writer, subject) for writer, subject in words if writer]
+    announce_words(transaction, known)
+    return Outcome(answer(verdict, row if changed is None else changed[0]), known)
+
+
+def _word(row: FlowRunRow) -> Word:
+    return row.writer or b"", row.id
+
+
+def _below(transaction: Transaction, run: bytes) -> list[bytes]:
+    """The open subflow runs below a run, and theirs."""
+    found: dict[bytes, None] = {}
+    waiting = [run]
+    while waiting:
+        children = transaction.flow_runs.children(waiting.pop())
+        new = [row.id for row in transaction.flow_runs.load(children).values() if is_open(row.state)]
+        waiting += [child for child in new if child not in found]
+        found.update(dict.fromkeys(new))
+    found.pop(run, None)
+    return list(found)
+
+
+def _decide_task(
+    transaction: Transaction, plane: PlanePart, task: Identifier, proposed: ProposedState, by: str
+) -> Outcome:
+    found = task_run_row(transaction, task)
+    transaction.lock(*sorted({found.id, found.run or found.id}))
+    row = task_run_row(transaction, found.id)
+    parent = None if row.run is None else transaction.flow_runs.load([row.run]).get(row.run)
+    now = transaction.now
+    wish = wish_of(proposed, now)
+    verdict = decide(task_run_facts(transaction, row, parent, plane.is_live), wish, TASK_RUN_LAW)
+    changed = judged_task_run(row, verdict, wish, by, now)
+    words: list[Word] = []
+    if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled":
+        owner = parent.writer if parent is not None else row.holder
+        words = [(owner, row.id)] if owner else []
+    if changed is not None:
+        transaction.task_runs.replace([changed])
+        transaction.announce("runs", (row.run or row.id).hex())
+    announce_words(transaction, words)
+    return Outcome(answer(verdict, changed or row), words)

@@ -1,0 +1,238 @@
+"""Makes flow runs that no process has begun: created by a request, or forked from another run.
+
+Such a run begins in epoch 0, which nobody owns, as Scheduled; whoever executes it opens epoch 1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from levada.control.histories import facts_of_run, labels_of, run_row, tags_of, told
+from levada.control.queries import Identifier, flow_run_row, task_run_row
+from levada.control.saving import save_flow_runs
+from levada.core.errors import ObjectAlreadyExists, ObjectNotFound, RequestInvalid, RequestTooLarge
+from levada.core.ids import created_us, uuid7_bytes
+from levada.core.naming import check_name, two_words
+from levada.core.states import StateType, datetime_of, us_of
+from levada.store.base import FlowRunRow, Transaction
+from levada.store.bodies import DECIDED, RunBody
+from levada.wire.changes import NewFlowRun
+from levada.wire.filters import TaskRunQuery
+from levada.wire.records import STATE_CODES, Payload, RunOpened
+
+LARGEST_PARAMETERS = 512 * 1024
+"""Bytes of a run's parameters as JSON."""
+
+MOST_TAGS = 1000
+MOST_TASK_KEYS = 100
+LONGEST_NAME = 255
+LONGEST_KEY = 255
+_SHOWN = 120
+
+
+def create(transaction: Transaction, new: NewFlowRun, created_by: str) -> FlowRunRow:
+    """Make a flow run, or find the one that the same idempotency key made.
+
+    Raises:
+        InvalidNameError, RequestInvalid: the flow, the name, a tag, the key or the id cannot be used.
+        RequestTooLarge: the parameters are larger than 512 KiB.
+        ObjectNotFound: there is no such task run that it is to be called by.
+        ObjectAlreadyExists: there is a run of this id, and no idempotency key says that it is meant.
+    """
+    payload, shown = _parameters(new)
+    _check(new)
+    now = transaction.now
+    run = new.id.bytes if new.id is not None else uuid7_bytes(now, os.urandom(8))
+    transaction.lock(*([run, _lock_of(new)] if new.idempotency_key else [run]))
+    if new.idempotency_key:
+        found = _made_before(transaction, new.flow_name, new.idempotency_key)
+        if found is not None:
+            return found
+    if run in transaction.flow_runs.load([run]):
+        raise ObjectAlreadyExists(f"There is a flow run {UUID(bytes=run)} already.")
+    parent = None if new.parent_task_run_id is None else task_run_row(transaction, new.parent_task_run_id)
+    opening = RunOpened(
+        run=run,
+        epoch=0,
+        n=0,
+        at=now,
+        flow=new.flow_name,
+        name=new.name or made_up_name(),
+        writer=b"",
+        root=None if parent is None else _root_of(transaction, parent.run),
+        parent_run=None if parent is None else parent.run,
+        parent_task=None if parent is None else parent.id,
+        version=new.flow_version,
+        entrypoint=new.entrypoint,
+        parameters=payload,
+        shown=shown,
+        tags=list(dict.fromkeys(new.tags)),
+        labels=new.labels,
+        created_by=created_by,
+        retries=new.retries,
+        deployment=None if new.deployment_id is None else new.deployment_id.bytes,
+    )
+    details: dict[str, Any] = {"by": created_by} if created_by else {}
+    row = _write(transaction, opening, now if new.scheduled_time is None else us_of(new.scheduled_time), details)
+    if new.idempotency_key:
+        sql = "INSERT INTO idempotency (flow, key, run) VALUES (?, ?, ?)"
+        transaction.execute(sql, (new.flow_name, new.idempotency_key, run))
+    return row
+
+
+def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str], by: str) -> FlowRunRow:
+    """Make a scheduled run that reuses what another one completed, but these tasks.
+
+    Raises:
+        ObjectNotFound: there is no such run, or it ran no such task.
+        RequestInvalid: there are more than 100 task keys.
+    """
+    if len(task_keys) > MOST_TASK_KEYS:
+        raise RequestInvalid(
+            f"A fork runs at most {MOST_TASK_KEYS} tasks again by name.", (("$.task_keys", "has too many values"),)
+        )
+    row = flow_run_row(transaction, origin)
+    body = RunBody.decode(row.body)
+    for key in task_keys:
+        query = TaskRunQuery(flow_run_ids=[UUID(bytes=row.id)], task_keys=[key], limit=1)
+        if not transaction.task_runs.page(query).rows:
+            raise ObjectNotFound(f"Flow run {row.name!r} has no run of a task {key!r}.")
+    now = transaction.now
+    run = uuid7_bytes(now, os.urandom(8))
+    transaction.lock(run)
+    opening = RunOpened(
+        run=run,
+        epoch=0,
+        n=0,
+        at=now,
+        flow=row.flow,
+        name=made_up_name(),
+        writer=b"",
+        reason="fork",
+        version=told(body.openings, "version"),
+        entrypoint=told(body.openings, "entrypoint"),
+        code=told(body.openings, "code"),
+        parameters=told(body.openings, "parameters"),
+        shown=dict(told(body.openings, "shown") or {}),
+        tags=tags_of(body),
+        labels=labels_of(body),
+        forked_from=row.id,
+        created_by=by,
+        retries=told(body.openings, "retries") or 0,
+        deployment=told(body.openings, "deployment"),
+    )
+    details: dict[str, Any] = {"reason": f"Forked from flow run {row.name!r} ({UUID(bytes=row.id)})."}
+    if by:
+        details["by"] = by
+    if task_keys:
+        details["run_again"] = list(task_keys)
+    return _write(transaction, opening, now, details)
+
+
+def made_up_name() -> str:
+    """A name for a run that nobody named."""
+    return two_words(int.from_bytes(os.urandom(4), "big"))
+
+
+def _write(transaction: Transaction, opening: RunOpened, scheduled_for: int, details: dict[str, Any]) -> FlowRunRow:
+    details = {**details, "scheduled_time": datetime_of(scheduled_for).isoformat()}
+    code = STATE_CODES[StateType.SCHEDULED] | DECIDED
+    entry = [0, 0, code, opening.at - created_us(opening.run), 0, None, None, details]
+    body = RunBody([entry], [opening], [])
+    row = run_row(opening.run, body, transaction.now)
+    save_flow_runs(transaction, {}, [(row, facts_of_run(body))])
+    return row
+
+
+def _made_before(transaction: Transaction, flow: str, key: str) -> FlowRunRow | None:
+    found = transaction.execute("SELECT run FROM idempotency WHERE flow = ? AND key = ?", (flow, key))
+    if not found:
+        return None
+    run = bytes(found[0][0])
+    return transaction.flow_runs.load([run]).get(run)
+
+
+def _lock_of(new: NewFlowRun) -> bytes:
+    return f"idempotency:{new.flow_name}:{new.idempotency_key}".encode()
+
+
+def _root_of(transaction: Transaction, parent: bytes | None) -> bytes | None:
+    if parent is None:
+        return None
+    row = transaction.flow_runs.load([parent]).get(parent)
+    root = None if row is None else told(RunBody.decode(row.body).openings, "root")
+    return root or parent
+
+
+def _parameters(new: NewFlowRun) -> tuple[Payload, dict[str, str]]:
+    try:
+        data = msgspec.json.encode(new.parameters)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise RequestInvalid(f"The parameters are no JSON: {problem}.", (("$.parameters", str(problem)),)) from problem
+    if len(data) > LARGEST_PARAMETERS:
+        raise RequestTooLarge(
+            f"The parameters take {len(data)} bytes; {LARGEST_PARAMETERS} is the most. Put large values somewhere else "
+            "and pass a reference."
+        )
+    shown = {name: _short(value) for name, value in new.parameters.items()}
+    return Payload("json", data, size=len(data), type="dict", preview=_short(new.parameters)), shown
+
+
+def _short(value: Any) -> str:
+    """A JSON value as the engine shows values of the same kind."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _check(new: NewFlowRun) -> None:
+    check_name("flow", new.flow_name)
+    if new.name is not None:
+        check_name("flow run", new.name)
+    check_tags(new.tags)
+    problems = []
+    if new.id is not None and new.id.version != 7:
+        problems.append(("$.id", "must be a UUID of version 7, which says when the run was made"))
+    for field in ("flow_name", "name"):
+        text = getattr(new, field)
+        if text is not None and len(text) > LONGEST_NAME:
+            problems.append((f"$.{field}", f"has {len(text)} characters; {LONGEST_NAME} is the most"))
+    if new.idempotency_key is not None and not 0 < len(new.idempotency_key) <= LONGEST_KEY:
+        problems.append(("$.idempotency_key", f"must have 1 to {LONGEST_KEY} characters"))
+    if not 0 <= new.retries < 1 << 31:
+        problems.append(("$.retries", "must not be negative"))
+    if new.scheduled_time is not None and new.scheduled_time.tzinfo is None:
+        problems.append(("$.scheduled_time", "has no time zone"))
+    if problems:
+        path, problem = problems[0]
+        raise RequestInvalid(f"The flow run cannot be made: {path} {problem}.", tuple(problems))
+
+
+def check_tags(tags: Sequence[str]) -> None:
+    """Look whether a run may have these tags.
+
+    Raises:
+        RequestInvalid: there are more than 1,000, or one cannot be used.
+    """
+    if len(tags) > MOST_TAGS:
+        raise RequestInvalid(f"A run has at most {MOST_TAGS} tags.", (("$.tags", "has too many values"),))
+    for tag in tags:
+        check_tag(tag)
+
+
+def check_tag(tag: str) -> None:
+    """Look whether a run may have this tag.
+
+    Raises:
+        RequestInvalid: it is empty, too long, or contains a character that tags may not have.
+    """
+    if not tag.strip() or len(tag) > LONGEST_NAME or any(char < " " for char in tag):
+        raise RequestInvalid(
+            f"Tag {tag[:40]!r} cannot be used: tags are not empty, have at most {LONGEST_NAME} characters, and none "
+            "that cannot be seen.",
+            (("$.tags", f"{tag[:40]!r} cannot be used"),),
+        )
