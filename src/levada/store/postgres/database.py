@@ -110,6 +110,11 @@ class PostgresStore:
                     transaction.connection.rollback()
                 raise
 
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """The pools of connections, by what they are for."""
+        return {"execution": self._writing, "reads": self._reading}
+
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Do `work` in a writing transaction; again from the start when PostgreSQL broke it off for a conflict."""
         for attempt in range(1, ATTEMPTS + 1):
@@ -191,6 +196,9 @@ class PostgresStore:
                 connection.execute(f"SET statement_timeout = {self._read_timeout_ms}")
                 # Which index is best depends on what is asked for.
                 connection.execute("SET plan_cache_mode = force_custom_plan")
+                # Every list has an index to walk, and ends where its page is full. Reading a table whole looks
+                # cheaper to the planner when it thinks that hardly a row will be found, and is not when it errs.
+                connection.execute("SET enable_seqscan = off")
                 connection.commit()
         return connection
 

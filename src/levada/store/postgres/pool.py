@@ -39,6 +39,16 @@ class Pool:
         self._name = name
         self._begin()
 
+    @property
+    def size(self) -> int:
+        """Most connections."""
+        return self._size
+
+    @property
+    def in_use(self) -> int:
+        """Connections that somebody works with at this moment."""
+        return self._size - self._free._value  # noqa: SLF001 - the standard library shows it in no other way
+
     def take(self) -> tuple[Connection, bool]:
         """A connection, and whether it was used before, so that it may be dead.
 
