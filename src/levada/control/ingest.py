@@ -75,18 +75,17 @@ def ingest(transaction: Transaction, writer: bytes, batch: Iterable[tuple[int, R
     _ingest_tasks(transaction, writer, tasks)
     _ingest_logs(transaction, writer, logs)
     _ingest_artifacts(transaction, artifacts)
-    _announce(transaction, runs, tasks, logs)
+    _announce(transaction, tasks, logs)
     return Ingested(count, len(runs), len(tasks), len(logs), len(artifacts))
 
 
 def _announce(
     transaction: Transaction,
-    runs: Iterable[bytes],
     tasks: dict[bytes, list[TaskRecord]],
     logs: list[tuple[int, LogLine]],
 ) -> None:
-    changed = {*runs, *(records[0].run for records in tasks.values())}
-    for run in changed:
+    """Wake who looks at these task runs and log lines; flow runs are announced where they are saved."""
+    for run in {records[0].run for records in tasks.values()}:
         if run is not None:
             transaction.announce("runs", run.hex())
     oldest: dict[bytes, int] = {}

@@ -23,6 +23,9 @@ from levada.wire.ingest import IngestAnswer, IngestBatch
 
 Send = Callable[[IngestBatch], IngestAnswer]
 
+LOOK_SECONDS = 30.0
+"""Between two looks for what processes of this home left that died meanwhile."""
+
 _OFTEN = 20
 """How often a batch is offered to a server that has too much to do."""
 
@@ -132,25 +135,48 @@ def _patiently(send: Send, batch: IngestBatch) -> IngestAnswer:
 def ship_in_background(
     home: Path, destination: str, connect: Callable[[], Send], warn: Callable[[str], None], host: str = ""
 ) -> threading.Thread:
-    """Ship the leftovers of a home on a thread of its own, which ends with them or with this process."""
+    """Ship the leftovers of a home on a thread of its own, now and whenever there are new ones, as long as we live."""
     thread = threading.Thread(
-        target=_ship_all, args=(home, destination, connect, warn, host), name="levada-leftovers", daemon=True
+        target=_Gleaner(home, destination, connect, warn, host).work, name="levada-leftovers", daemon=True
     )
     thread.start()
     return thread
 
 
-def _ship_all(
-    home: Path, destination: str, connect: Callable[[], Send], warn: Callable[[str], None], host: str
-) -> None:
-    shipment = Shipment()
-    try:
-        found = leftovers(home, destination)
-        send = connect() if found else None
-        for directory in found:
-            if send is not None:
-                ship(directory, send, shipment, host=host)
-    except Exception as problem:  # noqa: BLE001 - it is on disk still, and is tried again by the next process
-        warn(f"Records that an earlier process left in {home} could not be sent to {destination} now: {problem}")
-    for writer, sequence, reason in shipment.refused:
-        warn(f"{destination} cannot read record {sequence} of writer {writer}: {reason}")
+class _Gleaner:
+    """Looks for leftovers again and again: a process beside this one may be killed at any time."""
+
+    def __init__(
+        self, home: Path, destination: str, connect: Callable[[], Send], warn: Callable[[str], None], host: str
+    ) -> None:
+        self._home = home
+        self._destination = destination
+        self._connect = connect
+        self._warn = warn
+        self._host = host
+        self._send: Send | None = None
+        self._told = False
+
+    def work(self) -> None:
+        never = threading.Event()
+        while True:
+            shipment = Shipment()
+            try:
+                self._glean(shipment)
+                self._told = False
+            except Exception as problem:  # noqa: BLE001 - all of it is on disk still, and is tried again
+                if not self._told:
+                    self._told = True
+                    self._warn(
+                        f"Records that an earlier process left in {self._home} could not be sent to "
+                        f"{self._destination} now: {problem}"
+                    )
+            for writer, sequence, reason in shipment.refused:
+                self._warn(f"{self._destination} cannot read record {sequence} of writer {writer}: {reason}")
+            never.wait(LOOK_SECONDS)
+
+    def _glean(self, shipment: Shipment) -> None:
+        for directory in leftovers(self._home, self._destination):
+            if self._send is None:
+                self._send = self._connect()
+            ship(directory, self._send, shipment, host=self._host)
