@@ -124,7 +124,7 @@ class Bus:
         if stop is not None:
             stop()
         for subscription in subscriptions:
-            subscription.put("", "")
+            _put(subscription, "", "")
 
     @property
     def subscribers(self) -> int:
@@ -145,8 +145,12 @@ class Bus:
         self.heard += 1
         for subscription in self._subscriptions:
             if topic in subscription.topics or not topic:
-                try:
-                    subscription.put(topic, text)
-                except Exception:
-                    # One subscriber's loop may be closing; that is no reason for others to hear nothing.
-                    _logger.exception("A subscriber to %r could not be notified.", topic)
+                _put(subscription, topic, text)
+
+
+def _put(subscription: Subscription, topic: str, text: str) -> None:
+    try:
+        subscription.put(topic, text)
+    except Exception:
+        # One subscriber's loop may be closing; that is no reason for others to hear nothing.
+        _logger.exception("A subscriber could not be notified of %r.", topic)

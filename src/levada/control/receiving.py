@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from levada.control.base import PlanePart
 from levada.control.intake import Gate, Intake
+from levada.core.errors import TooManyRequests
 from levada.core.settings import LeaseSettings
+from levada.journal.format import decode
 
 if TYPE_CHECKING:
     from levada.wire.ingest import IngestAnswer, IngestBatch
+
+
+class IntakeFigures(Struct):
+    """What was taken in by this process.
+
+    Attributes:
+        batches: batches with records.
+        signs: batches without any: signs of life.
+        records: records that were stored.
+        refused: records that are damaged, and were named in the answer.
+        sent_away: batches that were told to come later.
+        failed: batches that ended in another error.
+        seconds: time spent on batches.
+        lag: seconds between the newest record of the last batch and its being stored, by the two machines' clocks.
+    """
+
+    batches: int = 0
+    signs: int = 0
+    records: int = 0
+    refused: int = 0
+    sent_away: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    lag: float = 0.0
 
 
 class Receiving(PlanePart):
@@ -38,4 +67,28 @@ class Receiving(PlanePart):
             TooManyRequests: the server has too much to do; nothing of the batch is stored.
             StoreUnavailable: the database cannot be reached; nothing of the batch is stored.
         """
-        return self._intake.take_in(batch)
+        figures, begun = self.figures, time.perf_counter()
+        try:
+            answer = self._intake.take_in(batch)
+        except TooManyRequests:
+            figures.sent_away += 1
+            raise
+        except Exception:
+            figures.failed += 1
+            raise
+        figures.seconds += time.perf_counter() - begun
+        if batch.records:
+            figures.batches += 1
+            figures.records += len(batch.records) - len(answer.refused)
+            figures.refused += len(answer.refused)
+            newest = getattr(decode(batch.records[-1][1]), "at", None)
+            if newest is not None:
+                figures.lag = max(0.0, (self._now_us() - newest) / 1e6)
+        else:
+            figures.signs += 1
+        return answer
+
+    @cached_property
+    def figures(self) -> IntakeFigures:
+        """What was taken in since this process began."""
+        return IntakeFigures()

@@ -19,7 +19,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.core import MsgspecDIPlugin
 
 from levada.control.auth import EVERYBODY
-from levada.server import docs_page, health, session
+from levada.control.streaming import Feeds
+from levada.server import docs_page, health, metrics, session, streams
 from levada.server.api import ROUTERS
 from levada.server.credentials import Doorkeeper
 from levada.server.door import Door, permitted
@@ -75,6 +76,10 @@ def create_app(
     """
     gate = Gate(settings.server.concurrent_reads)
     keeper = None if policy is None else Doorkeeper(plane, policy)
+    stopping = stopping or Stopping()
+    feeds = Feeds(plane, bus)
+    stopping.when(feeds.close)
+    measured = metrics.Metrics(plane, services, feeds, gate)
     with warnings.catch_warnings():
         # Written so that every Litestar 2 understands it; the newest would rather have it written for Litestar 3.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -87,7 +92,7 @@ def create_app(
                 docs_page.docs,
                 docs_page.asset,
                 *([docs_page.first_page] if ui else []),
-                Router("/api", route_handlers=[*ROUTERS, session.router]),
+                Router("/api", route_handlers=[*ROUTERS, session.router, streams.router, metrics.router]),
             ],
             dependencies={
                 "plane": _always(plane),
@@ -97,7 +102,7 @@ def create_app(
                 "by": Provide(_by, sync_to_thread=False),
             },
             guards=[permitted],
-            middleware=[gated(gate)],
+            middleware=[metrics.metered(measured), gated(gate)],
             exception_handlers={Exception: handle},
             request_class=ApiRequest,
             response_class=Answer,
@@ -109,7 +114,9 @@ def create_app(
                     "settings": settings,
                     "services": services,
                     "bus": bus,
-                    "stopping": stopping or Stopping(),
+                    "stopping": stopping,
+                    "feeds": feeds,
+                    "metrics": measured,
                     "gate": gate,
                     "keeper": keeper,
                 }

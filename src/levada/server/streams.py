@@ -38,10 +38,11 @@ _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"
 _encode = json.Encoder().encode
 
 After = Annotated[
-    str | None, Parameter(description="Tell everything after the message with this `id` first, then go on live.")
-]
-LastEventId = Annotated[
-    str | None, Parameter(header="Last-Event-ID", description="The same, as browsers send it when they come back.")
+    str | None,
+    Parameter(
+        description="Tell everything after the message with this `id` first, then go on live. "
+        "A `Last-Event-ID` header counts before it."
+    ),
 ]
 _TOLD = "Server-sent events; each with `id`, `event` (its kind) and `data` (JSON)."
 
@@ -59,11 +60,10 @@ async def stream_events(
     flow_run_id: list[UUID] | None = None,
     text: str = "",
     after: After = None,
-    last_event_id: LastEventId = None,
 ) -> Stream:
     """Events as they are dispatched, without gaps: the `id` of a message is the event's position."""
     wanted = EventsWanted(tuple(event or ()), tuple(resource or ()), frozenset(flow_run_id or ()), text)
-    return await _stream(_feeds(request).events, wanted, last_event_id or after)
+    return await _stream(request, "events", wanted, after)
 
 
 @get(
@@ -80,7 +80,6 @@ async def stream_logs(
     logger: list[str] | None = None,
     text: Annotated[str, Parameter(description="Words that all occur in the message.")] = "",
     after: After = None,
-    last_event_id: LastEventId = None,
 ) -> Stream:
     """Lines of log as they arrive, late ones of a process that was cut off included.
 
@@ -89,7 +88,7 @@ async def stream_logs(
     wanted = LogsWanted(
         frozenset(flow_run_id or ()), frozenset(task_run_id or ()), min_level, frozenset(logger or ()), text
     )
-    return await _stream(_feeds(request).logs, wanted, last_event_id or after)
+    return await _stream(request, "logs", wanted, after)
 
 
 @get(
@@ -106,7 +105,6 @@ async def stream_runs(
     tag: Annotated[list[str] | None, Parameter(description="All of them.")] = None,
     tasks: Annotated[bool, Parameter(description="Also the task runs of the flow runs that are named.")] = False,
     after: After = None,
-    last_event_id: LastEventId = None,
 ) -> Stream:
     """Flow runs as they change, each as it is now with its newest state; changes that follow fast may be one message.
 
@@ -123,13 +121,16 @@ async def stream_runs(
         frozenset(tag or ()),
         tasks,
     )
-    return await _stream(_feeds(request).runs, wanted, last_event_id or after)
+    return await _stream(request, "runs", wanted, after)
 
 
-async def _stream(feed: Feed[Any], wanted: Any, after: str | None) -> Stream:
+async def _stream(request: Request[Any, Any, Any], name: str, wanted: Any, after: str | None) -> Stream:
+    feeds: Feeds = request.app.state["feeds"]
+    # Browsers send by themselves where they were when they come back; that is later than where they began.
+    after = request.headers.get("last-event-id") or after
     if after is not None:
         check_place(after)
-    return Stream(messages(feed, wanted, after), media_type=MEDIA_TYPE, headers=_HEADERS)
+    return Stream(messages(feeds.all[name], wanted, after), media_type=MEDIA_TYPE, headers=_HEADERS)
 
 
 def check_place(after: str) -> None:
@@ -213,11 +214,6 @@ def _lines(news: list[News]) -> Iterator[bytes]:
     for each in news:
         # JSON holds no line break, so one `data` line is the whole value.
         yield b"id: %b\nevent: %b\ndata: %b\n\n" % (each.id.encode(), each.kind.encode(), _encode(each.value))
-
-
-def _feeds(request: Request[Any, Any, Any]) -> Feeds:
-    feeds: Feeds = request.app.state["feeds"]
-    return feeds
 
 
 router = Router("/", route_handlers=[stream_events, stream_logs, stream_runs], tags=["Streams"])
