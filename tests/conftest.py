@@ -12,11 +12,12 @@ import pytest
 
 from levada.engine import session as sessions
 from levada.settings import refresh_settings
+from tests.migration.ahead import ADVANCE_VARIABLE
 from tests.postgres import URL_VARIABLE, own_postgres, postgres_server_url, postgres_url
 
 __all__ = ["own_postgres", "postgres_server_url", "postgres_url"]  # fixtures that every test may take
 
-_KEPT = {"LEVADA_CHAOS", URL_VARIABLE}
+_KEPT = {"LEVADA_CHAOS", ADVANCE_VARIABLE, URL_VARIABLE}
 """They choose how tests run; everything else would change what the product does."""
 
 

@@ -22,6 +22,7 @@ from levada.testing import eventually
 from levada.wire.events import EventQuery
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.records import Record
+from tests.migration.ahead import prepare
 from tests.postgres import database
 from tests.unit.control import records as make
 
@@ -30,6 +31,7 @@ from tests.unit.control import records as make
 def module_postgres_url(postgres_server_url: str) -> Iterator[str]:
     """A database with our tables that the tests of this module share; each starts by emptying it."""
     with database(postgres_server_url) as url:
+        prepare(Path(), url)
         open_store(Path(), DatabaseSettings(url=url)).close()
         yield url
 
@@ -37,6 +39,7 @@ def module_postgres_url(postgres_server_url: str) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
+        prepare(tmp_path, None)
         made = open_store(tmp_path, DatabaseSettings())
     else:
         made = open_store(tmp_path, DatabaseSettings(url=request.getfixturevalue("module_postgres_url")))
@@ -50,9 +53,10 @@ def empty(store: Store) -> None:
     with store.write() as transaction:
         tables = transaction.execute(
             "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relkind IN ('r', 'p') "
-            "AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('alembic_version')"
+            "AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('alembic_version', 'meta')"
         )[0][0]
         transaction.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        transaction.execute("DELETE FROM meta WHERE key NOT LIKE 'schema.%'")
 
 
 def take_in(store: Store, *records: Record, writer: bytes | None = None) -> None:
@@ -274,6 +278,20 @@ class TestTaskRuns:
         assert task_run_ids(store, state_names=["Failed"], flow_run_ids=[other]) == []
         assert task_run_ids(store, tags_all=["x"]) == [first, second]
         assert task_run_ids(store, tags_all=["y", "x"]) == [first]
+
+    def test_they_are_found_by_what_went_wrong_and_how_long_they_took(self, store: Store) -> None:
+        run = flow_run(store)
+        found = []
+        for seconds, kind in ((1, StateType.COMPLETED), (5, StateType.FAILED)):
+            task = make.new_id()
+            opened = make.task_opened(task, run.bytes, started=True)
+            ended = make.task_state(task, run.bytes, kind, 2, at=opened.at + seconds * 1_000_000, message="Disk FULL")
+            take_in(store, opened, ended)
+            found.append(UUID(bytes=task))
+        assert task_run_ids(store, error_like="disk full") == found[1:]
+        assert task_run_ids(store, error_like="disk full", flow_run_ids=[run]) == found[1:]
+        assert task_run_ids(store, min_seconds=1, max_seconds=4.5) == found[:1]
+        assert task_run_ids(store, flow_run_ids=[run], min_seconds=5) == found[1:]
 
     def test_open_ones_are_found_by_run_and_by_who_recorded_them(self, store: Store) -> None:
         run, parent, child = make.new_id(), make.new_id(), make.new_id()

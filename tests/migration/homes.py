@@ -69,8 +69,8 @@ def _plain(sql: str | None) -> str | None:
 
 _POSTGRES = """
 WITH ours AS (SELECT current_schema()::regnamespace AS id)
-SELECT 'column', c.relname, a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attcollation, a.attnotnull,
-       a.attstorage, a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid))
+SELECT 'column', c.relname, a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attcollation,
+       a.attnotnull, a.attstorage, a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid))
   FROM ours, pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   WHERE c.relnamespace = ours.id AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')

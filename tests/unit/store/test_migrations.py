@@ -66,7 +66,21 @@ class TestTheChain:
             make(connection)
         Chain().upgrade(SqlitePlace(path), "0001")
         Chain().upgrade(SqlitePlace(path))
+        # Before the first release: cp store/{sqlite,postgres}/schema.sql store/migrations/sql/r0002.{sqlite,postgres}.sql
         assert sqlite_catalogue(path) == sqlite_catalogue(tmp_path / "made.db")
+
+    def test_a_file_is_the_same_whoever_makes_it(self, path: Path, tmp_path: Path) -> None:
+        Chain().upgrade(SqlitePlace(path))
+        store = SqliteStore(tmp_path / "made.db")
+        with store.read():
+            pass
+        store.close()
+        for pragma in ("page_size", "journal_mode", "user_version"):
+            made = []
+            for file in (path, store.path):
+                with closing(sqlite3.connect(file)) as connection:
+                    made.append(connection.execute(f"PRAGMA {pragma}").fetchone())
+            assert made[0] == made[1]
 
     def test_the_schema_needs_nothing_but_sqlite(self) -> None:
         with closing(sqlite3.connect(":memory:")) as connection:

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from levada.core.errors import ConfigurationError, StoreUnavailable
 from levada.store.migrations.standing import VERSION_QUERY, WORKS_WITH_KEY, Found
-from levada.store.sqlite.upgrades import BUSY_SECONDS, found_in_sqlite, make
+from levada.store.sqlite.upgrades import BUSY_SECONDS, begin_file, found_in_sqlite, make
 
 _LOCK_NUMBER = 0x6C65_7661_6461  # "levada": the advisory lock of whoever changes a schema
 
@@ -116,7 +116,10 @@ class SqlitePlace:
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        return sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            begin_file(connection)
+        return connection
 
     def _opened(self) -> Any:
         return closing(self._connect())

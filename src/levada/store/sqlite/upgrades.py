@@ -81,10 +81,14 @@ def schema_version(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _make_file(connection: sqlite3.Connection) -> None:
-    # Takes effect only before the first table is written; larger pages hold more of our small rows.
-    connection.execute("PRAGMA page_size = 8192")
+def begin_file(connection: sqlite3.Connection) -> None:
+    """Say of a new file, before its first table is written, how its pages are kept."""
+    connection.execute("PRAGMA page_size = 8192")  # larger pages hold more of our small rows
     connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _make_file(connection: sqlite3.Connection) -> None:
+    begin_file(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         if schema_version(connection) is None:  # another process may have been faster
