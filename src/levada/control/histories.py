@@ -147,6 +147,8 @@ def merge_task(
         elif named is None or (record.epoch, record.n) > named:
             named, name = (record.epoch, record.n), record.name
     body.renamed = named if named != opened else None
+    if before is not None and before.state == CANCELLING:
+        _stand_by_cancelling(entries)
     state, state_name = current_state(entries)
     if not is_open(state):
         holder = None
@@ -154,7 +156,9 @@ def merge_task(
         holder = writer
     trouble = message_of(entries) if state in TROUBLE else None
     encoded = body.encode()
-    made = TaskRunRow(task, run, call, state, state_name, name, tags, holder, trouble, now, encoded)
+    made = TaskRunRow(
+        task, run, call, state, state_name, name, tags, holder, trouble, now, encoded, duration_of(entries, state)
+    )
     return before if before is not None and before == made._replace(changed=before.changed) else made
 
 
@@ -192,6 +196,17 @@ def message_of(entries: list[Entry]) -> str | None:
     """The message of the newest entry, cut for its column."""
     message = entries[-1][MESSAGE] if entries and len(entries[-1]) > MESSAGE else None
     return None if message is None else str(message)[:MESSAGE_LENGTH]
+
+
+def duration_of(entries: list[Entry], state: int) -> int | None:
+    """Milliseconds from the first start to the end, of a history that ended; cut at what its column holds."""
+    if is_open(state) or state == UNKNOWN_STATE:
+        return None
+    for entry in entries:
+        if entry[2] & STATE_MASK == RUNNING:
+            ended = (taken_over(entries) or entries[-1]) if entries[-1][2] & REUSED else entries[-1]
+            return int(min(max(ended[DELTA] - entry[DELTA], 0) // 1000, (1 << 31) - 1))
+    return None
 
 
 def taken_over(entries: list[Entry]) -> Entry | None:
@@ -321,6 +336,7 @@ def _with_entries(row: TaskRunRow, body: TaskBody, now: int) -> TaskRunRow:
         message=message_of(body.entries) if state in TROUBLE else None,
         changed=now,
         body=body.encode(),
+        duration=duration_of(body.entries, state),
     )
 
 

@@ -76,6 +76,8 @@ class TaskRunRow(NamedTuple):
     changed: int
     """When the row last changed, by the store's clock."""
     body: bytes
+    duration: int | None = None
+    """Milliseconds from its first start to its end; None while it goes on, and when it never started."""
 
 
 class EventRow(NamedTuple):

@@ -282,7 +282,7 @@ def test_text_is_found_by_an_index_of_its_own(sqlite: Store, postgres: Store) ->
     while sqlite.transact(lambda transaction: transaction.logs.index_text(50)):
         continue
     with sqlite.read() as transaction:
-        (arm,) = transaction.logs.select(LogQuery(text="line 17 night")).arms
+        (arm,) = transaction.logs.select(LogQuery(text='"line 17 of"')).arms
         assert len(arm.parameters) == 8
 
 

@@ -121,7 +121,8 @@ class Ear:
                     ready.set()
                     while wanted.is_set():
                         for notification in connection.notifies(timeout=LOOK_SECONDS):
-                            self._announcements.announce(unpacked(notification.payload))
+                            if wanted.is_set():  # otherwise another thread listens by now
+                                self._announcements.announce(unpacked(notification.payload))
             except (psycopg.Error, StoreUnavailable) as error:
                 ready.set()
                 if not lost:

@@ -92,6 +92,7 @@ CREATE UNIQUE INDEX calls_by_key ON calls (key, code);
 -- Columns stand in the order that needs no padding.
 CREATE TABLE task_runs (
   changed     bigint NOT NULL,              -- when this row was last written
+  duration    integer,                      -- milliseconds, of one that ended
   call        integer NOT NULL,             -- calls.number, 0 when its opening has not arrived
   state       smallint NOT NULL,
   id          bytea NOT NULL,

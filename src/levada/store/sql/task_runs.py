@@ -141,6 +141,10 @@ def select(query: TaskRunQuery, calls: Sequence[int] | None, dialect: Dialect) -
         filters.contains("r.name", query.name_like)
     if query.error_like is not None:
         filters.contains("r.message", query.error_like)
+    if query.min_seconds is not None:
+        filters.add("r.duration >= ?", round(query.min_seconds * 1000))
+    if query.max_seconds is not None:
+        filters.add("r.duration <= ?", round(query.max_seconds * 1000))
     for tag in query.tags_all or ():
         filters.add(dialect.holds("r.tags"), f"{TAG_SEPARATOR}{tag}{TAG_SEPARATOR}")
     return selection

@@ -97,7 +97,8 @@ CREATE TABLE task_runs (
   holder      BLOB,                -- writer of the current state while that is not final
   message     TEXT,                -- of the present state when something went wrong, cut
   changed     INTEGER NOT NULL,    -- when this row was last written
-  body        BLOB NOT NULL        -- levada.store.bodies.TaskBody
+  body        BLOB NOT NULL,       -- levada.store.bodies.TaskBody
+  duration    INTEGER              -- milliseconds, of one that ended
 );
 CREATE UNIQUE INDEX task_runs_by_id ON task_runs (id);
 CREATE INDEX task_runs_by_run ON task_runs (run, state, id);
