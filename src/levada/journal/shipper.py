@@ -97,6 +97,7 @@ class Shipper:
         self._outgoing = Outgoing(WriterDirectory(journal.home, journal.writer))
         self._failures = 0
         self._away_since: float | None = None
+        self._told_away = False
         self._answered = self._renewed = monotonic()
         self._renew_seconds = 5.0
         self._given: dict[tuple[str, bytes, bytes | None], float] = {}
@@ -299,9 +300,12 @@ class Shipper:
         self._failures += 1
         if self._away_since is None:
             self._away_since = self._monotonic()
+        # Once is no news: a connection that both ends were just about to use and to close.
+        if self._failures > 1 and not self._told_away:
+            self._told_away = True
             self._warn(
-                f"{self._journal.destination} does not take records now ({_told(problem)}). Runs go on; what they "
-                "record waits on disk until it does."
+                f"{self._journal.destination} does not take records now. Runs go on, and what they record waits on "
+                f"disk. {_told(problem)}"
             )
 
     def _succeeded(self, answer: IngestAnswer, *, waiting: bool) -> None:
@@ -311,7 +315,9 @@ class Shipper:
             self._failures = 0
         if self._away_since is not None and not waiting:
             away, self._away_since = self._answered - self._away_since, None
-            self._warn(f"{self._journal.destination} takes records again, after {away:.0f} seconds.")
+            if self._told_away:
+                self._told_away = False
+                self._warn(f"{self._journal.destination} takes records again, after {away:.0f} seconds.")
         for sequence, reason in answer.refused:
             self._warn(f"{self._journal.destination} cannot read record {sequence} of this process: {reason}")
         for command in answer.commands:

@@ -136,7 +136,7 @@ def test_a_server_that_is_away_is_told_of_once_and_misses_nothing(levada_home: P
     server.go_away()
     with sending(levada_home, server) as process:
         process.write(10)
-        eventually(lambda: process.shipper.away)
+        eventually(lambda: process.said)
         process.write(10, first=11)
         server.come_back()
         eventually(lambda: process.shipper.acknowledged == 20)
