@@ -71,7 +71,7 @@ class LimitTables:
 
     def limits(self, names: Sequence[str]) -> list[LimitRow]:
         """The limits that hold for these names: for `api[acme]` one of that name, or else what `api` says."""
-        bases = {name: base for name in names if (base := base_of(name)) is not None}
+        bases = {name: of for name in names if (of := base_of(name)) is not None}
         found = {row.name: row for row in self.exact_limits(list(dict.fromkeys([*names, *bases.values()])))}
         rows = []
         for name in names:
@@ -131,7 +131,8 @@ class LimitTables:
 
     def next_end(self, now: int) -> int | None:
         """When the next lease ends by itself."""
-        return self._execute("SELECT min(expires) FROM leases WHERE expires > ?", (now,))[0][0]
+        found: int | None = self._execute("SELECT min(expires) FROM leases WHERE expires > ?", (now,))[0][0]
+        return found
 
     def holders(self) -> list[bytes]:
         """The writers that hold slots."""
