@@ -7,16 +7,21 @@ it follows from the run's row, is found by its id, and is repeated until the pro
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from levada.core.states import StateType
 from levada.store.base import FIRST_FINAL_STATE, UNKNOWN_STATE, FlowRunRow, Transaction
-from levada.store.bodies import DECIDED, EPOCH, MESSAGE, STATE_MASK, VERDICT, RunBody
+from levada.store.bodies import DECIDED, EPOCH, MESSAGE, STATE_MASK, VERDICT, RunBody, TaskBody
+from levada.wire.filters import TaskRunQuery
 from levada.wire.ingest import Command
 from levada.wire.records import STATE_CODES
 
 _PAUSED, _CANCELLING, _CANCELLED = (
     STATE_CODES[kind] for kind in (StateType.PAUSED, StateType.CANCELLING, StateType.CANCELLED)
 )
+
+MOST_TASKS = 1000
+"""Task runs of one answer; the rest are told with the next."""
 
 
 def orders_for(transaction: Transaction, writer: bytes, running: Iterable[tuple[bytes, int]]) -> list[Command]:
@@ -32,7 +37,23 @@ def orders_for(transaction: Transaction, writer: bytes, running: Iterable[tuple[
         return []
     rows = transaction.flow_runs.load(asked)
     orders = [_order(row, writer, asked[run]) for run, row in rows.items()]
-    return [order for order in orders if order is not None]
+    told = [order for order in orders if order is not None]
+    return told + _task_orders(transaction, asked.keys() - {order.run for order in told})
+
+
+def _task_orders(transaction: Transaction, runs: Iterable[bytes]) -> list[Command]:
+    """Task runs that somebody asked to stop, of runs that go on."""
+    asked = [UUID(bytes=run) for run in runs]
+    if not asked:
+        return []
+    query = TaskRunQuery(flow_run_ids=asked, state_types=[StateType.CANCELLING], limit=MOST_TASKS)
+    orders = []
+    for row in transaction.task_runs.page(query).rows:
+        newest = TaskBody.decode(row.body).entries[-1]
+        if newest[2] & DECIDED:
+            said = newest[MESSAGE] if len(newest) > MESSAGE and newest[MESSAGE] else ""
+            orders.append(Command("cancel", row.run or b"", row.id, said))
+    return orders
 
 
 def _order(row: FlowRunRow, writer: bytes, epoch: int) -> Command | None:
