@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from levada.control.services.base import Result, Service, ServiceConfig, store_moment
 from levada.core.states import StateType, datetime_of
 from levada.wire.changes import ProposedState
-from levada.wire.filters import FlowRunQuery
 
 if TYPE_CHECKING:
     from levada.control.plane import ControlPlane
@@ -40,28 +39,25 @@ class LateRuns(Service[LateRunsConfig]):
 
     def run_once(self, now: int) -> Result:
         """Mark one batch."""
-        query = FlowRunQuery(
-            state_types=[StateType.SCHEDULED],
-            state_names=["Scheduled"],
-            expected_before=datetime_of(now - int(self.config.after_seconds * 1e6)),
-            oldest_first=True,
-            limit=self.config.batch,
-        )
-        late = self.plane.read_flow_runs(query).items
+        before = now - int(self.config.after_seconds * 1e6)
+        with self.plane.store.read() as transaction:
+            # Those that wait for their own retry, or are Late already, have a name of their own.
+            due = transaction.execute(
+                "SELECT id, expected FROM flow_runs WHERE state = 0 AND expected <= ? AND state_name IS NULL "
+                "ORDER BY expected LIMIT ?",
+                (before, self.config.batch),
+            )
         marked = 0
-        for run in late:
+        for run, expected in due:
             if self.stopping:
                 break
-            decision = self.plane.set_flow_run_state(
-                run.id,
-                ProposedState(
-                    type=StateType.SCHEDULED,
-                    name="Late",
-                    message="It was not started in time.",
-                    scheduled_time=run.expected_start_time,
-                    transition_id=f"late:{run.id}:{run.expected_start_time}",
-                ),
-                by=self.name,
+            wish = ProposedState(
+                type=StateType.SCHEDULED,
+                name="Late",
+                message=f"It was to start at {datetime_of(expected):%Y-%m-%d %H:%M:%S} UTC, and nobody started it.",
+                scheduled_time=datetime_of(expected),
+                transition_id=f"late:{expected}",
             )
-            marked += decision.status == "accept" and decision.state_name == "Late"
+            decision = self.plane.set_flow_run_state(run, wish, by=self.name)
+            marked += decision.status == "accept" and decision.rule is None
         return Result(done=marked, more=marked == self.config.batch, counts={"marked": marked})

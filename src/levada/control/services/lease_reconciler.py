@@ -139,8 +139,6 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         for name in LimitTables(transaction).delete_leases_of(writer):
             transaction.announce("limits", name)
         transaction.announce("commands", writer.hex())
-        for run in runs:
-            transaction.announce("runs", run.hex())
         if faults.armed:
             faults.reach("control.leases.before_commit")
         if runs or tasks:

@@ -26,7 +26,7 @@ class Outbox(Service[OutboxConfig]):
 
     name: ClassVar[str] = "outbox"
     does: ClassVar[str] = "Gives new events their place in the order of delivery and wakes the streams."
-    topics: ClassVar[frozenset[str]] = frozenset({"outbox", "runs"})
+    topics: ClassVar[frozenset[str]] = frozenset({"outbox"})
 
     @classmethod
     def configured(cls, plane: ControlPlane, settings: Settings) -> Self:
@@ -42,6 +42,8 @@ class Outbox(Service[OutboxConfig]):
         return Result(done=dispatched, more=dispatched == self.config.batch, counts={"dispatched": dispatched})
 
     def _dispatch(self, transaction: Transaction) -> int:
+        # Two dispatchers that see the same events would give them two positions.
+        transaction.lock("outbox")
         rows = transaction.events.dispatch(self.config.batch)
         if rows:
             transaction.announce("events")

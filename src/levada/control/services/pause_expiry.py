@@ -72,7 +72,7 @@ class PauseExpiry(Service[PauseExpiryConfig]):
             ),
             by=self.name,
         )
-        return decision.status == "accept" and decision.state_type is StateType.FAILED
+        return decision.status == "accept" and decision.rule is None
 
 
 def _until(row: FlowRunRow) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from levada.control.services.base import Described, Service
+from levada.control.services.bulk_jobs import BulkJobs
 from levada.control.services.home_drain import HomeDrain
 from levada.control.services.late_runs import LateRuns
 from levada.control.services.lease_reconciler import LeaseReconciler
@@ -25,6 +26,7 @@ SERVICES: tuple[type[Service[Any]], ...] = (
     Outbox,
     LateRuns,
     PauseExpiry,
+    BulkJobs,
     LimitWaiters,
     Retention,
     Sizes,
