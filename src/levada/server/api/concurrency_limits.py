@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import anyio
-from litestar import Router, delete, get, patch, post, put
+from litestar import Request, Router, delete, get, patch, post, put
 
+from levada.control.bus import Bus
+from levada.control.limits import TOPIC
 from levada.core.errors import ObjectNotFound
 from levada.core.limits import Grant, Verdict
 from levada.server.api.answers import answers
@@ -28,8 +33,8 @@ from levada.wire.requests import (
     SlotsRenewed,
 )
 
-LOOK_AGAIN = 0.5
-"""Seconds after which one who waits is looked at again, although nothing was announced."""
+LOOK_AGAIN = 1.0
+"""Seconds after which one who waits asks again although nothing was announced: he must, to keep his place."""
 
 _SLOTS = "Whether they were given; if not, which limits are full and when to ask again."
 
@@ -162,7 +167,7 @@ def look(plane: ThePlane, data: SlotsLook) -> SlotsAnswer:
     status_code=200,
     responses=answers(200, _SLOTS, SlotsAnswer, 409),
 )
-async def acquire(plane: ThePlane, data: SlotsAsked) -> SlotsAnswer:
+async def acquire(plane: ThePlane, data: SlotsAsked, request: Request[Any, Any, Any]) -> SlotsAnswer:
     """Take slots in all the limits, or in none.
 
     Who is refused and gave a `lease` stands on the list of those who wait, first come first served: ask again with the
@@ -170,13 +175,32 @@ async def acquire(plane: ThePlane, data: SlotsAsked) -> SlotsAnswer:
     leave.
     """
     asked = checked(data)
-    deadline = time.monotonic() + (asked.wait if asked.lease is not None else 0.0)
-    while True:
-        answer = await anyio.to_thread.run_sync(_acquire, plane, asked)
-        left = deadline - time.monotonic()
-        if isinstance(answer, Grant) or left <= 0:
-            return SlotsAnswer.of(answer)
-        await anyio.sleep(min(LOOK_AGAIN, left, answer.retry_after or LOOK_AGAIN))
+    answer = await anyio.to_thread.run_sync(_acquire, plane, asked)
+    if isinstance(answer, Grant) or asked.lease is None or not asked.wait:
+        return SlotsAnswer.of(answer)
+    deadline = time.monotonic() + asked.wait
+    with _ear(request.app.state.get("bus")) as woken:
+        while (left := deadline - time.monotonic()) > 0 and not isinstance(answer, Grant):
+            with anyio.move_on_after(min(LOOK_AGAIN, left, answer.retry_after or LOOK_AGAIN)):
+                await woken.wait()
+            woken.clear()  # before looking, so that what happens while we look wakes us again
+            answer = await anyio.to_thread.run_sync(_acquire, plane, asked)
+    return SlotsAnswer.of(answer)
+
+
+@contextmanager
+def _ear(bus: Bus | None) -> Iterator[asyncio.Event]:
+    """An event that is set whenever slots of some limit may have come free; never without a bus."""
+    woken = asyncio.Event()
+    if bus is None:
+        yield woken
+        return
+    loop = asyncio.get_running_loop()
+    subscription = bus.subscribe({TOPIC}, lambda: loop.call_soon_threadsafe(woken.set), capacity=0)
+    try:
+        yield woken
+    finally:
+        bus.unsubscribe(subscription)
 
 
 def _acquire(plane: ThePlane, asked: SlotsAsked) -> Grant | Verdict:

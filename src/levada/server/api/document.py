@@ -66,6 +66,11 @@ QUERY_PARTS: Final[dict[str, str]] = {
     "prefix": "How the keys begin.",
     "page": "The page of which to list them; all when it is not given.",
     "name_like": "Text that the name contains.",
+    "flow_run_id": "Only of these flow runs.",
+    "task_run_id": "Only of these task runs.",
+    "flow_name": "Only runs of these flows.",
+    "logger": "Only lines of these loggers.",
+    "text": "Only what contains this text.",
 }
 """What the parameters in queries mean, unless their handler says so."""
 

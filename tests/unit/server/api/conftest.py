@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from litestar.testing import TestClient
 
 from levada.control import ControlPlane
+from levada.control.bus import Bus
 from levada.control.ingest import ingest
 from levada.core.settings import ServerSettings, Settings
 from levada.core.states import StateType
@@ -30,8 +32,9 @@ def plane(levada_home: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def api(plane: ControlPlane) -> Iterator[TestClient[Any]]:
-    app = create_app(plane, Settings(server=ServerSettings(max_page_size=500)))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    bus = Bus(plane.store)
+    app = create_app(plane, Settings(server=ServerSettings(max_page_size=500)), bus=bus)
+    with closing(bus), TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
