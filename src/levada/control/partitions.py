@@ -12,16 +12,13 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from levada.control.retention import Counts, Cutoffs, tree_may_go
+from levada.control.retention import Counts, Cutoffs, tree_may_go, with_all_below
 from levada.core.errors import StoreUnavailable
-from levada.store.base import UNKNOWN_STATE, Store, Transaction
-from levada.store.postgres.partitions import Partition, drop_partition, ensure_partitions, partitions
+from levada.store.base import Store, Transaction
+from levada.store.postgres import old_partitions
+from levada.store.postgres.partitions import Partition, ensure_partitions, partitions
 
 _logger = logging.getLogger(__name__)
-
-_RUN_STAYS = f"""
-(f.state < 5 OR coalesce(f.ended, f.changed) >= CASE WHEN f.state IN (6, 8, {UNKNOWN_STATE}) THEN ? ELSE ? END)"""
-"""As `levada.control.retention.run_may_go`, the other way round; a test holds them together."""
 
 
 def drop_old_partitions(store: Store, limits: Cutoffs, stopping: Callable[[], bool] = lambda: False) -> Counts:
@@ -69,35 +66,27 @@ def _limit(one: Partition, limits: Cutoffs) -> int:
 
 
 def _must_stay(transaction: Transaction, one: Partition, limits: Cutoffs) -> bool:
-    if one.table == "logs":
-        return False
-    if one.table == "events":
-        sql = f'SELECT 1 FROM "{one.name}" WHERE position IS NULL OR occurred >= ? LIMIT 1'  # noqa: S608 - a catalogue name
-        return bool(transaction.execute(sql, (limits.events,)))
-    if one.table == "flow_runs":
-        return bool(transaction.execute(f'SELECT 1 FROM "{one.name}" LIMIT 1'))  # noqa: S608 - as above
-    return _task_runs_must_stay(transaction, one, limits)
+    match one.table:
+        case "logs":
+            return False
+        case "events":
+            return old_partitions.has_events_to_keep(transaction, one, limits.events)
+        case "task_runs":
+            return _task_runs_must_stay(transaction, one, limits)
+        case _:
+            return not old_partitions.is_empty(transaction, one)
 
 
 def _task_runs_must_stay(transaction: Transaction, one: Partition, limits: Cutoffs) -> bool:
-    sql = f"""
-        SELECT 1 FROM "{one.name}" AS t LEFT JOIN flow_runs AS f ON f.id = t.run
-        WHERE CASE WHEN f.id IS NULL THEN (t.run IS NULL AND t.state < 5) OR t.changed >= ? ELSE {_RUN_STAYS} END
-        LIMIT 1"""  # noqa: S608 - as above
-    if transaction.execute(sql, (limits.longest, limits.failed_runs, limits.runs)):
+    if old_partitions.has_task_runs_to_keep(transaction, one, limits.runs, limits.failed_runs):
         return True
     # Runs that are old by themselves may have to stay with those above or below them.
-    sql = f"""
-        SELECT DISTINCT f.id FROM "{one.name}" AS t JOIN flow_runs AS f ON f.id = t.run
-        WHERE f.parent_run IS NOT NULL OR EXISTS (SELECT 1 FROM flow_runs AS c WHERE c.parent_run = f.id)"""  # noqa: S608
     judged: set[bytes] = set()
-    for (run,) in transaction.execute(sql):
-        top = _top(transaction, bytes(run))
+    for run in old_partitions.runs_with_relatives(transaction, one):
+        top = _top(transaction, run)
         if top not in judged:
             judged.add(top)
-            tree = [top]
-            for parent in tree:
-                tree += transaction.flow_runs.children(parent)
+            tree = with_all_below(transaction, top)
             if not tree_may_go(transaction.flow_runs.load(tree).values(), limits):
                 return True
     return False
@@ -113,15 +102,10 @@ def _top(transaction: Transaction, run: bytes) -> bytes:
 
 def _drop(transaction: Transaction, one: Partition, limits: Cutoffs, started: int) -> int | None:
     """Drop a partition unless something came into it, or a run was taken up again, since it was looked at."""
-    # Whoever writes to the table waits while this waits for the lock, so it soon gives up; the next turn tries again.
-    transaction.execute("SET LOCAL lock_timeout = '2s'")
-    transaction.execute(f"LOCK TABLE {one.table} IN ACCESS EXCLUSIVE MODE")
+    old_partitions.lock_for_dropping(transaction, one)
     if one.table == "task_runs":
-        touched = "SELECT 1 FROM flow_runs WHERE changed >= ? AND id < ? LIMIT 1"
-        from_then = (one.end or 0) // 1000
-        if transaction.execute(touched, (started, from_then.to_bytes(6, "big") + bytes(10))):
+        if old_partitions.runs_changed_since(transaction, one, started):
             return None
-    elif one.table != "logs" and _must_stay(transaction, one, limits):
+    elif _must_stay(transaction, one, limits):
         return None
-    drop_partition(transaction, one.name)
-    return one.rows
+    return old_partitions.drop(transaction, one)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from levada.store.base import Store
+from levada.store.old_rows import BODIES, bodies
 
 _MADE_UP = re.compile(r"[0-9a-f]{32,}")
 _MENTIONED = re.compile(rb"[0-9a-f]{32,}")
@@ -23,8 +24,6 @@ TEMPORARY_SECONDS = 86_400.0
 
 PAGE = 2_000
 """Rows that are looked through in one transaction."""
-
-_BODIES = (("task_runs", "body"), ("flow_runs", "body"), ("artifacts", "data"), ("flow_run_inputs", "value"))
 
 
 def remove_temporary_files(storage: Path, now: float) -> int:
@@ -77,22 +76,12 @@ def _all_that_may_refer(home: Path, store: Store) -> Iterator[bytes]:
             yield Path(entry.path).read_bytes()
         except FileNotFoundError:
             continue  # taken in meanwhile: its rows are read next
-    for table, column in _BODIES:
-        after = b""
-        key = "run" if table == "flow_run_inputs" else "id"
-        while True:
-            # All rows of a run's inputs stand together: pages are cut between ids.
-            sql = f"SELECT {key}, {column} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {PAGE}"  # noqa: S608 - ours
+    for table in BODIES:
+        after: bytes | None = b""
+        while after is not None:
             with store.read() as transaction:
-                rows = transaction.execute(sql, (after,))
-                if len(rows) == PAGE and key == "run":
-                    last = rows[-1][0]
-                    rows += transaction.execute(f"SELECT run, {column} FROM {table} WHERE run = ?", (last,))  # noqa: S608 - ours
-            for row in rows:
-                yield bytes(row[1])
-            if len(rows) < PAGE:
-                break
-            after = bytes(rows[-1][0])
+                found, after = bodies(transaction, table, after, PAGE)
+            yield from found
 
 
 def _files(folder: Path) -> Iterator[os.DirEntry[str]]:

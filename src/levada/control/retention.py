@@ -11,14 +11,15 @@ off anywhere leaves a run with fewer task runs, which the next turn finds again,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from levada.control.histories import is_open
 from levada.core import faults
-from levada.core.ids import uuid7_bytes
 from levada.core.states import StateType
+from levada.store import old_rows
 from levada.store.base import UNKNOWN_STATE, FlowRunRow, Store, Transaction
 from levada.wire.records import STATE_CODES
 
@@ -29,7 +30,9 @@ DAY_US = 86_400_000_000
 
 _KEPT_LONGER = frozenset({STATE_CODES[StateType.FAILED], STATE_CODES[StateType.CRASHED], UNKNOWN_STATE})
 _FINAL = tuple(STATE_CODES[kind] for kind in STATE_CODES if not is_open(STATE_CODES[kind]))
-_NEVER = 4_611_686_018_427_387_904  # what the index of ends says of runs that have not ended
+
+PAGE = 200
+"""Flow runs that are looked at together."""
 
 Counts = dict[str, int]
 
@@ -117,86 +120,61 @@ class Removal:
         return all(step() for step in steps)
 
     def _logs(self) -> bool:
-        # The moment stands twice, so that PostgreSQL leaves younger partitions alone.
-        sql = (
-            "DELETE FROM logs WHERE (at, id) IN (SELECT at, id FROM logs WHERE at < ? ORDER BY at LIMIT ?) AND at < ? "
-            "RETURNING id"
+        return self._until_none_are_left(
+            "logs", lambda tables: old_rows.delete_logs(tables, self.limits.logs, self.rows)
         )
-        return self._until_none_are_left("logs", sql, (self.limits.logs, self.rows, self.limits.logs))
 
     def _events(self) -> bool:
-        # What waits in the outbox is not old, whatever its date says: nobody has seen it.
-        sql = (
-            "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE occurred < ? AND position IS NOT NULL "
-            "ORDER BY occurred LIMIT ?) RETURNING id"
+        return self._until_none_are_left(
+            "events", lambda tables: old_rows.delete_events(tables, self.limits.events, self.rows)
         )
-        return self._until_none_are_left("events", sql, (self.limits.events, self.rows))
 
     def _task_runs_outside(self) -> bool:
         """Task runs that were called outside flows: each for itself."""
         for state in (*_FINAL, UNKNOWN_STATE):
             before = self.limits.failed_runs if state in _KEPT_LONGER else self.limits.runs
-            # The moment of making, which the id carries, bounds what is looked at; the last change decides.
-            sql = (
-                "DELETE FROM task_runs WHERE id IN (SELECT id FROM task_runs WHERE run IS NULL AND state = ? "
-                "AND id < ? AND changed < ? LIMIT ?) RETURNING id"
-            )
-            if not self._until_none_are_left("task_runs", sql, (state, _first_id(before), before, self.rows)):
+            delete = partial(old_rows.delete_task_runs_outside, state=state, before=before, limit=self.rows)
+            if not self._until_none_are_left("task_runs", delete):
                 return False
         return True
 
     def _orphans(self) -> bool:
         """What belongs to a run that is not there, and is so old that the run will not come any more."""
-        oldest = _first_id(self.limits.longest)
         for table in ("task_runs", "artifacts"):
-            sql = (
-                f"SELECT DISTINCT run FROM {table} WHERE id < ? AND run > ? AND NOT EXISTS "  # noqa: S608 - our words
-                f"(SELECT 1 FROM flow_runs WHERE flow_runs.id = {table}.run) ORDER BY run LIMIT 200"
-            )
             after = b""
             while True:
                 with self.store.read() as transaction:
-                    lost = [bytes(run) for (run,) in transaction.execute(sql, (oldest, after))]
-                for run in lost:
-                    if not self._remove(run):
-                        return False
-                if not lost:
+                    lost = old_rows.lost_owners(transaction, table, self.limits.longest, after, PAGE)
+                if not all(self._remove(run) for run in lost):
+                    return False
+                if len(lost) < PAGE:
                     break
                 after = lost[-1]
         return True
 
     def _flow_runs(self) -> bool:
         latest = max(self.limits.runs, self.limits.failed_runs)
-        sql = (
-            f"SELECT id, coalesce(ended, {_NEVER}) FROM flow_runs WHERE coalesce(ended, {_NEVER}) < ? "  # noqa: S608 - a number
-            f"AND (coalesce(ended, {_NEVER}), id) > (?, ?) ORDER BY coalesce(ended, {_NEVER}), id LIMIT ?"
-        )
         after: tuple[int, bytes] = (-1, b"")
         while True:
             with self.store.read() as transaction:
-                page = [(bytes(run), int(ended)) for run, ended in transaction.execute(sql, (latest, *after, 200))]
-                rows = transaction.flow_runs.load([run for run, _ in page])
-                tops = [row.id for row in rows.values() if self._is_top(transaction, row)]
-            for run in tops:
-                if not self._remove(run):
-                    return False
-            if len(page) < 200:
+                page = old_rows.ended_before(transaction, latest, after, PAGE)
+                rows = transaction.flow_runs.load([run for _, run in page])
+                tops = [run for _, run in page if run in rows and self._is_top(transaction, rows[run])]
+            if not all(self._remove(run) for run in tops):
+                return False
+            if len(page) < PAGE:
                 return True
-            after = (page[-1][1], page[-1][0])
+            after = page[-1]
 
     def _unknown(self) -> bool:
         """Runs that were renamed or logged about, and of which no state ever arrived."""
         after = b""
         while True:
             with self.store.read() as transaction:
-                sql = "SELECT id FROM flow_runs WHERE state = ? AND id > ? AND changed < ? ORDER BY id LIMIT 200"
-                page = [
-                    bytes(run) for (run,) in transaction.execute(sql, (UNKNOWN_STATE, after, self.limits.failed_runs))
-                ]
-            for run in page:
-                if not self._remove(run):
-                    return False
-            if len(page) < 200:
+                page = old_rows.unknown_before(transaction, self.limits.failed_runs, after, PAGE)
+            if not all(self._remove(run) for run in page):
+                return False
+            if len(page) < PAGE:
                 return True
             after = page[-1]
 
@@ -217,7 +195,7 @@ class Removal:
         return False
 
     def _remove_some(self, transaction: Transaction, run: bytes) -> tuple[Counts, bool]:
-        tree = _with_all_below(transaction, run)
+        tree = with_all_below(transaction, run)
         transaction.lock(*tree)
         # Looked at again with the lock held: somebody may have resumed one of them.
         rows = transaction.flow_runs.load(tree)
@@ -241,12 +219,11 @@ class Removal:
 
     def _is_young(self, transaction: Transaction, lost: bytes) -> bool:
         """Whether a run that is not there has task runs that are not old."""
-        sql = "SELECT 1 FROM task_runs WHERE run = ? AND changed >= ? LIMIT 1"
-        return bool(transaction.execute(sql, (lost, self.limits.longest)))
+        return old_rows.has_task_runs_since(transaction, lost, self.limits.longest)
 
-    def _until_none_are_left(self, name: str, sql: str, parameters: tuple[object, ...]) -> bool:
+    def _until_none_are_left(self, name: str, delete: Callable[[Transaction], int]) -> bool:
         while not self._stopping():
-            count = self.store.transact(lambda transaction: len(transaction.execute(sql, parameters)))
+            count = self.store.transact(delete)
             self._count({name: count})
             if count < self.rows:
                 return True
@@ -260,7 +237,7 @@ class Removal:
             self.counts[name] += count
 
 
-def _with_all_below(transaction: Transaction, run: bytes) -> list[bytes]:
+def with_all_below(transaction: Transaction, run: bytes) -> list[bytes]:
     """A run and all runs below it, parents before children."""
     found = {run: None}
     queue = [run]
@@ -270,8 +247,3 @@ def _with_all_below(transaction: Transaction, run: bytes) -> list[bytes]:
                 found[child] = None
                 queue.append(child)
     return queue
-
-
-def _first_id(moment: int) -> bytes:
-    """The smallest id that can have been made at a moment."""
-    return uuid7_bytes(moment, bytes(16))[:6] + bytes(10)
