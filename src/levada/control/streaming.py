@@ -232,10 +232,12 @@ class RunFeed(Feed[RunsWanted]):
     _tasks: dict[bytes, int]
 
     def begin(self, transaction: Transaction) -> None:
-        """From now on."""
+        """From now on; what has changed already is history."""
         self._told = Told()
         self._tasks = {}
         self._looked = transaction.now
+        for row in transaction.flow_runs.changed_since(self._looked - OVERLAP_US, REMEMBERED).rows:
+            self._told.is_new(row.id, row.changed)
 
     def mark(self) -> str:
         """The moment of the last look."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request, Response, Router, get
 from msgspec import Struct, field
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -114,6 +114,7 @@ class Metrics:
 
     def __init__(self, plane: ControlPlane, services: ServiceHost | None, feeds: Feeds, gate: Gate) -> None:
         self.plane, self.services, self.feeds, self.gate = plane, services, feeds, gate
+        disable_created_metrics()  # type: ignore[no-untyped-call] # when a series began helps nobody
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "levada_requests", "Requests that were answered.", ("method", "route", "status"), registry=self.registry

@@ -84,7 +84,7 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         return Result(
             done=processes,
             more=len(expired) == self.config.batch and processes > 0,
-            counts={"processes_lost": processes, "runs_crashed": crashed, "outages": presence.absent_since is not None},
+            counts={"processes_lost": processes, "runs_crashed": crashed, "outages": int(presence.absent_since is not None)},
         )
 
     def _look(self, now: int) -> tuple[Presence, list[bytes]]:
@@ -107,12 +107,13 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         transaction.lock(ALIVE)
         presence = observe(_watch(transaction), now, self.config.lease_us)
         transaction.meta.set(ALIVE, _encode(presence.watch))
-        if presence.absent_since is not None:
+        if presence.absent_since is not None and presence.absent_since < now:
             _logger.info(
                 "No control plane was there since %s; leases are judged again from %s on.",
                 datetime_of(presence.absent_since),
                 datetime_of(presence.watch.grace),
             )
+        if presence.absent_since is not None:
             # Slots whose leases ended while nobody could renew them are still in use, as far as anybody can tell.
             LimitTables(transaction).prolong(presence.absent_since, presence.watch.grace)
         # Leases that end later than any renewal can have said are from before the clock went back.
