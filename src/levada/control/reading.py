@@ -223,9 +223,11 @@ class Reading(PlanePart):
         """
         with self.store.read() as transaction:
             try:
-                return why_flow_run(transaction, queries.flow_run_row(transaction, run), self.is_live)
+                return why_flow_run(transaction, queries.flow_run_row(transaction, run), self.is_live, self.lives_here)
             except ObjectNotFound as not_a_flow_run:
                 try:
-                    return why_task_run(transaction, queries.task_run_row(transaction, run), self.is_live)
+                    return why_task_run(
+                        transaction, queries.task_run_row(transaction, run), self.is_live, self.lives_here
+                    )
                 except ObjectNotFound:
                     raise not_a_flow_run from None

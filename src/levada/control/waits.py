@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from levada.control.occupancy import SILENT_SECONDS, Occupancy
+from levada.control.occupancy import SILENT_SECONDS, Occupancy, dead_writers
 from levada.core.ids import as_uuid
 from levada.core.limits import TAG_PREFIX
 from levada.store.limits import LeaseRow, LimitRow, LimitTables
@@ -21,7 +20,7 @@ SHOWN = 3
 def waits_in_words(
     transaction: Transaction,
     subject: bytes,
-    is_live: Callable[[bytes], bool],
+    is_live: Callable[[bytes], bool | None],
     tags: Iterable[str] = (),
     now_us: int | None = None,
 ) -> list[str]:
@@ -30,11 +29,11 @@ def waits_in_words(
     Args:
         transaction: where limits, holders and waiters are.
         subject: the flow run or task run.
-        is_live: whether the process that writes a journal lives.
+        is_live: see `levada.control.occupancy.dead_writers`.
         tags: tags whose limits stand in the way when they are full, of a task run that did not start yet.
-        now_us: microseconds since 1970; the real clock unless given.
+        now_us: microseconds since 1970; the transaction's moment unless given.
     """
-    now = time.time_ns() // 1000 if now_us is None else now_us
+    now = transaction.now if now_us is None else now_us
     tables = LimitTables(transaction)
     fresh = now - int(SILENT_SECONDS * 1e6)
     waits = dict.fromkeys(row.limit_name for row in tables.waits_of(subject) if row.asked > fresh)
@@ -43,7 +42,7 @@ def waits_in_words(
         return []
     seen = Occupancy(tables, names, now, is_live)
     holders = {lease.holder_writer for lease in seen.held}
-    dead = {writer for writer in holders if writer is not None and not is_live(writer)}
+    dead = dead_writers(tables, holders, is_live)
     sentences = []
     for row in seen.rows:
         held = [lease for lease in seen.held if lease.limit_name == row.name and lease.holder_writer not in dead]

@@ -12,68 +12,90 @@ from typing import Any
 from uuid import UUID
 
 from levada.control.histories import is_open
-from levada.control.views import flow_run_view, task_run_view
+from levada.control.views import flow_run_view, name_of_state, task_run_view
 from levada.control.waits import waits_in_words
-from levada.core.states import FINAL_TYPES, StateType
-from levada.store.base import FlowRunRow, TaskRunRow, Transaction
+from levada.control.whereabouts import IsLive, Whereabouts, in_words, span, whereabouts
+from levada.core.states import FINAL_TYPES, StateType, us_of
+from levada.store.base import UNKNOWN_STATE, FlowRunRow, TaskRunRow, Transaction
+from levada.store.bodies import CLOSED_N, DELTA, EPOCH, N, RunBody
 from levada.wire.filters import TaskRunQuery
 from levada.wire.objects import FlowRun, StateView, TaskRun, Why
+from levada.wire.records import STATE_CODES
 
 SHOWN = 5
 """How many task runs are named in one answer."""
 
-IsLive = Callable[[bytes], bool]
+LivesHere = Callable[[bytes], bool | None]
 
 _T = StateType
 
 
-def why_flow_run(transaction: Transaction, row: FlowRunRow, is_live: IsLive) -> Why:
+def why_flow_run(
+    transaction: Transaction, row: FlowRunRow, is_live: IsLive, lives_here: LivesHere | None = None
+) -> Why:
     """Why a flow run is where it is.
 
     Args:
         transaction: where its task runs are.
         row: the flow run.
         is_live: whether the process that writes a journal lives.
+        lives_here: the same, but None of one that has no journal here; `is_live` unless given.
     """
     run = flow_run_view(row)
     state = run.states[-1] if run.states else None
     name = run.state_name or "Unknown"
-    reasons: list[str] = []
-    steps: list[str] = []
     if state is None or run.state_type is None:
         summary = f"Nothing but its name or a part of its records has arrived; flow run {run.name!r} has no state yet."
-        return Why(run.id, name, summary, reasons, ["levada journal verify"])
+        reasons = ["The process that recorded the rest has not delivered it, or it was damaged on the way."]
+        return Why(run.id, name, summary, reasons, ["levada journal verify", "levada journal ship"])
     summary = f"Flow run {run.name!r} of flow {run.flow_name!r} {_standing(state)}"
-    reasons += _said(state)
+    reasons = _said(state)
+    if run.state_type is _T.COMPLETED:
+        return Why(run.id, name, summary, _distinct(reasons))
     if run.state_type in FINAL_TYPES:
-        if run.state_type is not _T.COMPLETED:
-            reasons += _culprits(transaction, run)
-            steps += _after_trouble(run)
+        reasons += _who_asked(run.states) + _fenced(row) + _culprits(transaction, run)
+        reasons = reasons or [f"Its process recorded no reason for {name}; its log may tell more."]
+        return Why(run.id, name, summary, _distinct(reasons), _after_trouble(run))
+    process = whereabouts(transaction, row.writer, is_live)
+    if row.writer is None or run.state_name == "Suspended":
+        reasons += _unowned(run, state, transaction.now)
     else:
-        live = row.writer is not None and is_live(row.writer)
-        reasons.append(_owner(run, live))
-        reasons += _what_goes_on(transaction, run)
-        reasons += waits_in_words(transaction, row.id, is_live)
-        steps += _while_open(run, live)
-    return Why(run.id, name, summary, _distinct(reasons), steps)
+        reasons.append(in_words(process, _process(run), transaction.now))
+        if run.state_type is _T.CANCELLING:
+            reasons.append(_stopping(run, process))
+    reasons += _what_goes_on(transaction, run)
+    reasons += waits_in_words(transaction, row.id, lives_here or is_live)
+    return Why(run.id, name, summary, _distinct(reasons), _while_open(run, row, process))
 
 
-def why_task_run(transaction: Transaction, row: TaskRunRow, is_live: IsLive) -> Why:
-    """Why a task run is where it is."""
+def why_task_run(
+    transaction: Transaction, row: TaskRunRow, is_live: IsLive, lives_here: LivesHere | None = None
+) -> Why:
+    """Why a task run is where it is; the arguments are those of `why_flow_run`."""
     run = task_run_view(row, transaction.task_runs.calls([row.call]))
     state = run.states[-1] if run.states else None
     name = run.state_name or "Unknown"
     if state is None:
-        return Why(run.id, name, f"Task run {run.name!r} has no state yet; a part of its records has not arrived.")
+        summary = f"Task run {run.name!r} has no state yet; a part of its records has not arrived."
+        reasons = ["The process that recorded the rest has not delivered it, or it was damaged on the way."]
+        return Why(run.id, name, summary, reasons, ["levada journal verify", "levada journal ship"])
     summary = f"Task run {run.name!r} {_standing(state)}"
     reasons = _said(state)
     steps: list[str] = []
     if run.state_type not in FINAL_TYPES:
-        reasons += _upstream(transaction, run)
-        reasons += waits_in_words(transaction, row.id, is_live, run.tags if run.state_type is _T.PENDING else ())
+        upstream = _upstream(transaction, run)
+        tags = run.tags if run.state_type is _T.PENDING else ()
+        waits = waits_in_words(transaction, row.id, lives_here or is_live, tags)
+        parent = _parent_that_stands(transaction, row)
+        reasons += upstream + waits + parent
+        if run.state_type is _T.PENDING and not (upstream or waits or parent):
+            reasons.append("All that it waited for is there; it starts when its task runner has room for it.")
         if row.holder is not None:
-            living = "lives" if is_live(row.holder) else "is gone; the next look marks this run Crashed"
-            reasons.append(f"The process that runs it {living}.")
+            reasons.append(_holder(transaction, row.holder, is_live))
+        steps += [f"levada flow-run why {run.flow_run_id}"] if run.flow_run_id is not None and parent else []
+    elif run.state_type is not _T.COMPLETED:
+        reasons += _who_asked(run.states)
+        reasons = reasons or [f"Its process recorded no reason for {name}; its log may tell more."]
     if run.state_type in {_T.FAILED, _T.CRASHED}:
         steps.append(f"levada task-run logs {run.id}")
         if run.flow_run_id is not None:
@@ -106,10 +128,14 @@ def _said(state: StateView) -> list[str]:
         said.append(state.message)
     moment = _moment(details.get("scheduled_time"))
     if moment is not None and state.type in {_T.SCHEDULED, _T.PAUSED}:
-        said.append(f"It goes on at {moment:%Y-%m-%d %H:%M:%S} UTC.")
+        verb = "is to start" if state.name in {"Scheduled", "Late"} else "goes on"
+        said.append(f"It {verb} at {moment:%Y-%m-%d %H:%M:%S} UTC.")
     timeout = _moment(details.get("pause_timeout"))
     if timeout is not None and state.type is _T.PAUSED:
         said.append(f"Unless somebody resumes it before {timeout:%Y-%m-%d %H:%M:%S} UTC, it fails.")
+    by = details.get("by")
+    if by and not any(str(by) in sentence for sentence in said):
+        said.append(f"{by} asked for it.")
     return said
 
 
@@ -125,11 +151,73 @@ def _moment(value: Any) -> datetime | None:
     return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 
-def _owner(run: FlowRun, live: bool) -> str:
-    process = f"process {run.pid} on host {run.host or 'unknown'}" if run.pid else "its process"
-    if live:
-        return f"Its owner, {process}, lives."
-    return f"Its owner, {process}, is gone; the next look marks the run Crashed."
+def _process(run: FlowRun) -> str:
+    return f"process {run.pid} on host {run.host or 'unknown'}" if run.pid else "its process"
+
+
+def _unowned(run: FlowRun, state: StateView, now: int) -> list[str]:
+    """What an open run waits for that no process has."""
+    if run.state_type is _T.PENDING:
+        claimer = (state.details or {}).get("by") or "Somebody"
+        return [f"{claimer} claimed it {span(now - us_of(state.timestamp))} ago; no process has begun it since."]
+    if run.state_type is _T.RUNNING:
+        return ["No process reports for it: its state was set by a request, and stays until another one changes it."]
+    if run.state_type is _T.PAUSED:
+        return ["No process has it; it goes on, with what it completed, once somebody resumes it."]
+    if run.state_type is _T.CANCELLING:
+        return ["No process has it, so nothing needs to be stopped; cancel it once more and it is Cancelled."]
+    due = _moment((state.details or {}).get("scheduled_time")) or run.expected_start_time or state.timestamp
+    late = now - us_of(due)
+    if late < 0:
+        return [f"Its time comes in {span(-late)}; until then nothing is to be done."]
+    if run.deployment_id is not None:
+        whose = f"none serves deployment {run.deployment_id} now, or all are busy"
+        return [f"It has been due for {span(late)}, and no worker has taken it: {whose}."]
+    whose = "it belongs to no deployment, so no worker takes it by itself. Start it where its code is"
+    return [f"It has been due for {span(late)}, and nobody has started it: {whose}."]
+
+
+def _stopping(run: FlowRun, process: Whereabouts) -> str:
+    if process.there:
+        how = "is told with each of its reports" if process.reports else "has been told"
+        return f"It ends when {_process(run)} has stopped it, which {how}."
+    return f"It waited for {_process(run)} to stop it; that is gone."
+
+
+def _who_asked(states: Sequence[StateView]) -> list[str]:
+    """Who asked for the end of a run, when the end itself does not say."""
+    asked = [state for state in states[:-1] if state.type is _T.CANCELLING and state.epoch == states[-1].epoch]
+    return [asked[-1].message] if asked and asked[-1].message else []
+
+
+def _fenced(row: FlowRunRow) -> list[str]:
+    """Whether the process of a run that was closed was heard of afterwards."""
+    entries = RunBody.decode(row.body).entries
+    closed = [entry for entry in entries if entry[N] == CLOSED_N and entry[EPOCH] == row.epoch]
+    if not closed:
+        return []
+    late = [entry for entry in entries if entry[EPOCH] == row.epoch and entry[DELTA] > closed[0][DELTA]]
+    if not [entry for entry in late if entry[N] != CLOSED_N]:
+        return []
+    return ["Its process was heard of again afterwards; it was told to stop, and nothing that it did then counts."]
+
+
+def _parent_that_stands(transaction: Transaction, row: TaskRunRow) -> list[str]:
+    """That the flow run of an open task run is not running."""
+    parent = None if row.run is None else transaction.flow_runs.load([row.run]).get(row.run)
+    if parent is None or parent.state in {STATE_CODES[_T.PENDING], STATE_CODES[_T.RUNNING], UNKNOWN_STATE}:
+        return []
+    return [f"Its flow run {parent.name!r} is {name_of_state(parent.state, parent.state_name) or 'not known yet'}."]
+
+
+def _holder(transaction: Transaction, holder: bytes, is_live: IsLive) -> str:
+    found = whereabouts(transaction, holder, is_live)
+    if not found.reports:
+        living = "lives" if found.there else "is gone; the next look marks this run Crashed"
+        return f"The process that runs it {living}."
+    heard = found.heard or transaction.now
+    living = "lives" if found.there else "was given up"
+    return f"The process that runs it {living}: it last reported {span(transaction.now - heard)} ago."
 
 
 def _culprits(transaction: Transaction, run: FlowRun) -> list[str]:
@@ -195,10 +283,12 @@ def _after_trouble(run: FlowRun) -> list[str]:
     return steps
 
 
-def _while_open(run: FlowRun, live: bool) -> list[str]:
+def _while_open(run: FlowRun, row: FlowRunRow, process: Whereabouts) -> list[str]:
     if run.state_type is _T.PAUSED:
         return [f"levada flow-run resume {run.id}"]
-    if live:
+    if row.writer is None:
+        return [f"levada flow-run resume {run.id}", f"levada flow-run cancel {run.id}"]
+    if process.there:
         return [f"levada flow-run watch {run.id}", f"levada flow-run cancel {run.id}"]
     return ["levada flow-run ls", f"levada flow-run resume {run.id}"]
 
