@@ -128,7 +128,9 @@ def create_app(
         )
     if policy is not None and keeper is not None:
         # Around everything: addresses that nobody answers, and what goes wrong before a handler is found.
-        app.asgi_handler = Door(app.asgi_handler, policy, keeper, _log_access if access_log else None)
+        app.asgi_handler = Door(
+            app.asgi_handler, policy, keeper, settings.server.max_body_bytes, _log_access if access_log else None
+        )
     return app
 
 

@@ -1,8 +1,8 @@
 """The door: what happens to a request before the framework sees it, and to every answer on its way out.
 
 In this order: it gets an id; its host must be one of ours; no foreign page may have sent it; who asks is found out (a
-guard compares that with what the handler needs, `permitted`); a compressed body is unpacked as it is read, so that its
-limit holds for what comes out. Every answer, refusals too, carries the headers of `levada.server.security`.
+guard compares that with what the handler needs, `permitted`); its body is read whole (`bodies`). Every answer, refusals
+too, carries the headers of `levada.server.security`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import re
 import time
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from levada.control.auth import EVERYBODY
-from levada.core.errors import LevadaError, NotAuthenticated, RequestInvalid
-from levada.server import problems
+from levada.core.errors import LevadaError, NotAuthenticated
+from levada.server import bodies, problems
 from levada.server.credentials import Doorkeeper, address_of
 from levada.server.pattern import scope_of
 from levada.server.security import HEADERS
@@ -30,7 +29,10 @@ if TYPE_CHECKING:
     from levada.server.security import Policy
 
 _GIVEN_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_UNPACKED_AT_ONCE: Final = 64 * 1024
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FROM_STRANGERS: Final = 64 * 1024
+"""Bytes that those may send of whom nothing is known: enough to log in."""
+_OF_PACKING: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 _ALLOWED_HEADERS: Final = b"authorization, content-type, content-encoding, last-event-id, x-levada-csrf, x-request-id"
 
 
@@ -41,13 +43,17 @@ class Door:
         app: what comes next.
         policy: whom to listen to.
         keeper: knows who asks.
+        most_bytes: largest body.
         access_log: called with what was asked and how it ended, when that is to be logged.
     """
 
-    def __init__(self, app: ASGIApp, policy: Policy, keeper: Doorkeeper, access_log: Any = None) -> None:
+    def __init__(
+        self, app: ASGIApp, policy: Policy, keeper: Doorkeeper, most_bytes: int, access_log: Any = None
+    ) -> None:
         self.app = app
         self.policy = policy
         self.keeper = keeper
+        self.most_bytes = most_bytes
         self.access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,10 +79,14 @@ class Door:
                 return
             self.policy.check_origin(method, origin, headers.get(b"sec-fetch-site"), headers.get(b"host"))
             state["principal"] = await self.keeper.identify(method, headers, address_of(scope))
-            packed = headers.get(b"content-encoding", b"").strip().lower()
-            if packed and packed != b"identity":
-                receive = _unpacked(scope, receive, packed)
+            if method not in _WITHOUT_BODY:
+                limit = self.most_bytes if state["principal"] is not None else min(self.most_bytes, _FROM_STRANGERS)
+                body = await bodies.read(headers, receive, limit)
+                scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OF_PACKING]
+                receive = bodies.replayed(body, receive)
             await self.app(scope, receive, out)
+        except bodies.GoneError:
+            return  # there is nobody to answer
         except LevadaError as error:
             await _refuse(error, request_id, scope, receive, out)
         finally:
@@ -144,45 +154,3 @@ async def _say_preflight(send: Send) -> None:
 async def _refuse(error: LevadaError, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
     answer = problems.refusal(error, request_id)
     await answer(scope, receive, send)
-
-
-def _unpacked(scope: Scope, receive: Receive, packed: bytes) -> Receive:
-    """A `receive` that gives the body unpacked, piece by piece: who reads it stops at the limit of its size.
-
-    Raises:
-        RequestInvalid: it is packed in a way we do not know, or (when read) is damaged.
-    """
-    if packed not in {b"gzip", b"x-gzip", b"deflate"}:
-        raise RequestInvalid(f"Content-Encoding {packed.decode('latin-1')!r} is not understood; use gzip or none.")
-    scope["headers"] = [
-        (name, value) for name, value in scope["headers"] if name not in {b"content-encoding", b"content-length"}
-    ]
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    left = b""
-    finished = False
-
-    async def unpack() -> Any:
-        nonlocal left, finished
-        while True:
-            if not left and not finished:
-                message = await receive()
-                if message["type"] != "http.request":
-                    return message
-                left = message.get("body", b"")
-                finished = not message.get("more_body", False)
-            try:
-                body = unpacker.decompress(left, _UNPACKED_AT_ONCE)
-            except zlib.error as error:
-                raise RequestInvalid(f"The body of the request is damaged: {error}.") from error
-            left = unpacker.unconsumed_tail
-            more = bool(left) or not finished
-            if not more and len(body) == _UNPACKED_AT_ONCE and not unpacker.eof:
-                more = True  # what was read may unpack to still more
-            if not more and not unpacker.eof:
-                raise RequestInvalid("The compressed body of the request ends too early.")
-            if unpacker.eof:
-                left, more = b"", not finished
-            if body or not more:
-                return {"type": "http.request", "body": body, "more_body": more}
-
-    return unpack

@@ -47,6 +47,7 @@ Tell = Callable[[str], object]
 _CHILD_LIVES = 5.0
 """A child that ends within so many seconds could not start."""
 _FAILED_STARTS = 3
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Options(Struct, frozen=True):
@@ -113,7 +114,7 @@ def run_services(settings: Settings, tell: Tell) -> None:
     """
     log_lines.set_up("DEBUG" if settings.debug_mode else settings.logging.level)
     ended = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
+    for one in _SIGNALS:
         signal.signal(one, lambda *_: ended.set())
     with wiring.services_of(settings, tell) as host:
         tell(f"{len(host.services)} services run: {', '.join(service.name for service in host.services)}.")
@@ -266,10 +267,10 @@ class _Family:
         """Keep the children alive until a signal says stop."""
         # Once, before the children: they would all want to upgrade it, and all say that they wait for it.
         wiring.opened(self._settings, self._tell).close()
+        for one in _SIGNALS:
+            signal.signal(one, self._stop)
         for number in range(self._settings.server.workers):
             self._begin(number)
-        for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, self._stop)
         while self._children:
             try:
                 pid, status = os.wait()
@@ -280,12 +281,20 @@ class _Family:
                 self._replace(number, began, pid, status)
 
     def _begin(self, number: int) -> None:
+        if self._stopping:
+            return
+        # A signal between the fork and the child's own handlers would be handled as by the parent, and be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid:
             self._children[pid] = (number, time.monotonic())
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             return
         code = 1
         try:
+            for one in _SIGNALS:
+                signal.signal(one, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             self._held.forget()
             os.close(self._never_written)
             threading.Thread(target=self._end_with_parent, name="parent-watch", daemon=True).start()
