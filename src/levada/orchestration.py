@@ -1,11 +1,14 @@
-"""`get_client`: a client of the home that this process uses."""
+"""`get_client`: a client of the server, or else of the home, that this process uses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from levada import client
+from levada.client.places import plane_of
 from levada.session import current
+from levada.settings import get_current_settings
+from levada.version import __version__
 
 if TYPE_CHECKING:
     from levada.client import LevadaClient as LevadaClient
@@ -23,16 +26,20 @@ def get_client(httpx_settings: Any = None, *, sync_client: Literal[True]) -> Syn
 
 
 def get_client(httpx_settings: Any = None, sync_client: bool = False) -> LevadaClient | SyncLevadaClient:
-    """A client of this process's home, to be used in a `with` block (`async with` for the async one).
+    """A client, to be used in a `with` block (`async with` for the async one).
+
+    It asks the server that `api.url` (LEVADA_API_URL) names, and without one works on this process's home. The verbs
+    are the same.
 
     Args:
-        httpx_settings: not needed without a server; there for files written for other orchestrators.
+        httpx_settings: not looked at; there for files written for other orchestrators.
         sync_client: whether verbs are called plainly; they are awaited otherwise.
     """
     del httpx_settings
     here = current()
+    settings = get_current_settings()
     kind = client.SyncLevadaClient if sync_client else client.LevadaClient
-    return kind(here.home, here.results.load)
+    return kind(here.home, here.results.load, plane=lambda: plane_of(settings, here.home, version=__version__))
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from levada.calling import run_flow
-from levada.control import ControlPlane
+from levada.client.places import plane_of
 from levada.core.errors import ConfigurationError, MissingResult, ObjectNotFound
 from levada.core.ids import as_uuid
 from levada.core.states import FINAL_TYPES, StateType
@@ -22,8 +22,11 @@ from levada.engine.flow_run import Start
 from levada.engine.recall import Recall, dependents
 from levada.engine.remarks import FLOW_RUNS
 from levada.flows import Flow, load_flow_from_entrypoint
+from levada.settings import get_current_settings
+from levada.version import __version__
 from levada.wire.filters import FlowRunQuery
 from levada.wire.recorded import RecordedCall, RecordedRun
+from levada.wire.verbs import Plane
 
 Ref = UUID | bytes | str
 
@@ -148,8 +151,8 @@ def fork(run: Ref, from_task: str | None = None, *, flow: Flow[Any, Any] | None 
     return _execute(recorded, start, redo, flow)
 
 
-def _plane() -> ControlPlane:
-    plane = ControlPlane(sessions.current().home)
+def _plane() -> Plane:
+    plane = plane_of(get_current_settings(), sessions.current().home, version=__version__)
     plane.drain()
     return plane
 
@@ -170,7 +173,7 @@ def _read(run: Ref, from_task: str | None, fork: bool) -> tuple[RecordedRun, fro
     return recorded, _redo(recorded, from_task)
 
 
-def _id_of(plane: ControlPlane, run: Ref) -> Ref:
+def _id_of(plane: Plane, run: Ref) -> Ref:
     """The run's id, also when it was called by its name."""
     if not isinstance(run, str):
         return run

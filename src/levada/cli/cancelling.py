@@ -12,13 +12,13 @@ from levada.cancellation import request_cancel
 from levada.core.states import FINAL_TYPES
 
 if TYPE_CHECKING:
-    from levada.control import ControlPlane
     from levada.wire.objects import FlowRun, TaskRun
+    from levada.wire.verbs import Plane
 
 _EVERY_SECONDS = 0.1
 
 
-def cancel_flow_run(plane: ControlPlane, run: FlowRun, wait: float) -> None:
+def cancel_flow_run(plane: Plane, run: FlowRun, wait: float) -> None:
     """Cancel a flow run.
 
     Args:
@@ -34,14 +34,14 @@ def cancel_flow_run(plane: ControlPlane, run: FlowRun, wait: float) -> None:
     _await(plane, lambda: plane.read_flow_run(run.id), title, wait)
 
 
-def cancel_task_run(plane: ControlPlane, run: TaskRun, wait: float) -> None:
+def cancel_task_run(plane: Plane, run: TaskRun, wait: float) -> None:
     """Cancel a task run; the arguments are those of `cancel_flow_run`."""
     title = f"Task run {run.name!r}"
     request_cancel(run.id)
     _await(plane, lambda: plane.read_task_run(run.id), title, wait)
 
 
-def _await(plane: ControlPlane, read: Callable[[], FlowRun | TaskRun], title: str, wait: float) -> None:
+def _await(plane: Plane, read: Callable[[], FlowRun | TaskRun], title: str, wait: float) -> None:
     deadline = time.monotonic() + wait
     while True:
         plane.drain()

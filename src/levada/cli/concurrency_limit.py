@@ -14,12 +14,12 @@ from levada.cli.output import Cell, ago, confirm, id_cell, output_option, plain,
 from levada.core.errors import ObjectNotFound
 
 if TYPE_CHECKING:
-    from levada.control.limits import Limits
     from levada.wire.objects import LimitView
+    from levada.wire.verbs import LimitVerbs
 
 
 @contextmanager
-def _limits() -> Iterator[Limits]:
+def _limits() -> Iterator[LimitVerbs]:
     with control_plane(drain=False) as plane:
         yield plane.limits
 

@@ -1,4 +1,4 @@
-"""The home that commands look at: its control plane, drained first, and its runs by what people call them."""
+"""What commands look at: the control plane of a server, or of the home; and runs by what people call them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from levada.core.errors import ObjectNotFound
 from levada.core.faults import arm_from
 from levada.settings import get_current_settings
+from levada.version import __version__
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 
 if TYPE_CHECKING:
-    from levada.control import ControlPlane
     from levada.wire.objects import FlowRun, Page, TaskRun
+    from levada.wire.verbs import Plane
 
 _PART_OF_ID = re.compile(r"[0-9a-f-]{1,36}", re.IGNORECASE)
 _WHOLE_ID = 32
@@ -25,16 +26,16 @@ _PAGE = 200
 
 
 @contextmanager
-def control_plane(*, drain: bool = True) -> Iterator[ControlPlane]:
-    """The control plane of the home.
+def control_plane(*, drain: bool = True) -> Iterator[Plane]:
+    """The control plane of the server that is configured, or of the home.
 
     Args:
-        drain: take in what journals hold first, so that what is shown is current.
+        drain: take in what the home's journals hold first, so that what is shown is current.
     """
-    from levada.control import ControlPlane  # lazy: commands that look at no run need no database
+    from levada.client.places import plane_of  # lazy: commands that look at no run need no database
 
     arm_from(os.environ)
-    with ControlPlane(get_current_settings().home) as plane:
+    with plane_of(get_current_settings(), version=__version__) as plane:
         if drain:
             plane.drain()
         yield plane
@@ -71,7 +72,7 @@ def found_by(
     return pages(lambda size, cursor: verb(replace(query, limit=size, cursor=cursor)), limit)
 
 
-def find_flow_run(plane: ControlPlane, text: str) -> FlowRun:
+def find_flow_run(plane: Plane, text: str) -> FlowRun:
     """A flow run by id, beginning of its id, or name.
 
     Raises:
@@ -81,7 +82,7 @@ def find_flow_run(plane: ControlPlane, text: str) -> FlowRun:
     return plane.read_flow_run(_only_one(by_name, text, "flow run"))
 
 
-def find_task_run(plane: ControlPlane, text: str) -> TaskRun:
+def find_task_run(plane: Plane, text: str) -> TaskRun:
     """A task run by id, beginning of its id, or name.
 
     Raises:
@@ -91,7 +92,7 @@ def find_task_run(plane: ControlPlane, text: str) -> TaskRun:
     return plane.read_task_run(_only_one(by_name, text, "task run"))
 
 
-def known_or_drained(plane: ControlPlane, find: Callable[[ControlPlane, str], Any], text: str) -> Any:
+def known_or_drained(plane: Plane, find: Callable[[Plane, str], Any], text: str) -> Any:
     """What `find` finds once journals are taken in; a whole id that is known already is not kept waiting by that.
 
     Raises:
@@ -116,12 +117,12 @@ def _only_one(by_name: list[Any], text: str, noun: str) -> str:
     if _PART_OF_ID.fullmatch(text):
         return text.lower()
     listing = f"levada {noun.replace(' ', '-')} ls"
-    raise ObjectNotFound(
-        f"There is no {noun} called {text!r} in {get_current_settings().home}; `{listing}` lists them."
-    )
+    settings = get_current_settings()
+    place = settings.api.url or settings.home
+    raise ObjectNotFound(f"There is no {noun} called {text!r} in {place}; `{listing}` lists them.")
 
 
-def find_any_run(plane: ControlPlane, text: str) -> FlowRun | TaskRun:
+def find_any_run(plane: Plane, text: str) -> FlowRun | TaskRun:
     """A flow run or, if there is none of that name, a task run.
 
     Raises:

@@ -15,14 +15,14 @@ from levada.cli.output import clock_time, on_terminal, print_json
 from levada.wire.filters import LogQuery, TaskRunQuery
 
 if TYPE_CHECKING:
-    from levada.control import ControlPlane
     from levada.wire.objects import Log
+    from levada.wire.verbs import Plane
 
 LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 _COLORS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "bright_black"}
 
 
-def lines(plane: ControlPlane, query: LogQuery) -> Iterator[Log]:
+def lines(plane: Plane, query: LogQuery) -> Iterator[Log]:
     """All lines that a query finds, read page by page as they are wanted."""
     cursor: str | None = None
     while True:
@@ -33,7 +33,7 @@ def lines(plane: ControlPlane, query: LogQuery) -> Iterator[Log]:
             return
 
 
-def chosen(plane: ControlPlane, query: LogQuery, head: int | None, tail: int | None) -> Iterable[Log]:
+def chosen(plane: Plane, query: LogQuery, head: int | None, tail: int | None) -> Iterable[Log]:
     """The first or last so many lines that a query finds, or all of them.
 
     Args:
@@ -52,7 +52,7 @@ def chosen(plane: ControlPlane, query: LogQuery, head: int | None, tail: int | N
 class Printer:
     """Prints lines with the name of the task run that each belongs to; every line once."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._names: dict[UUID, str] = {}
         self._terminal = on_terminal()
@@ -78,7 +78,7 @@ class Printer:
         return f"Task run {self._names[task]!r}"
 
 
-def print_lines(plane: ControlPlane, found: Iterable[Log], output: str) -> None:
+def print_lines(plane: Plane, found: Iterable[Log], output: str) -> None:
     """Print lines for people or as JSON."""
     if output == "json":
         print_json(list(found))

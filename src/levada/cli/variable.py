@@ -16,12 +16,12 @@ from levada.core.errors import ObjectNotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada.control.variables import Variables
     from levada.wire.objects import VariableView
+    from levada.wire.verbs import VariableVerbs
 
 
 @contextmanager
-def _variables() -> Iterator[Variables]:
+def _variables() -> Iterator[VariableVerbs]:
     with control_plane(drain=False) as plane:
         yield plane.variables
 

@@ -16,8 +16,8 @@ from levada.wire.filters import LogQuery
 from levada.wire.objects import StateView
 
 if TYPE_CHECKING:
-    from levada.control import ControlPlane
     from levada.wire.objects import FlowRun, Log
+    from levada.wire.verbs import Plane
 
 _EVERY_SECONDS = 0.25
 _LATE = timedelta(seconds=5)
@@ -27,7 +27,7 @@ _LATE = timedelta(seconds=5)
 class _Follower:
     """Shows each state and each line once."""
 
-    def __init__(self, plane: ControlPlane, run: FlowRun) -> None:
+    def __init__(self, plane: Plane, run: FlowRun) -> None:
         self._plane = plane
         self._id = run.id
         self._printer = Printer(plane)
@@ -65,7 +65,7 @@ class _Follower:
         return found
 
 
-def watch(plane: ControlPlane, run: FlowRun, timeout: float | None) -> None:
+def watch(plane: Plane, run: FlowRun, timeout: float | None) -> None:
     """Follow a run until it ends, then end this process with what came of it."""
     follower = _Follower(plane, run)
     deadline = time.monotonic() + timeout if timeout is not None else None

@@ -11,6 +11,7 @@ from levada.client.server_only import NEEDS_SERVER
 from levada.client.verbs import SyncLevadaClient, why_server
 from levada.core.errors import ServerRequired
 from levada.wire.records import Payload
+from levada.wire.verbs import Plane
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,10 +36,18 @@ class LevadaClient:
         home: the Levada home.
         decode: reads a recorded value; without it, states of runs carry no results.
         drain: take in what journals have gained before each look.
+        plane: opens the control plane to ask; that of the home unless given.
     """
 
-    def __init__(self, home: Path, decode: Callable[[Payload], Any] | None = None, *, drain: bool = True) -> None:
-        self.sync = SyncLevadaClient(home, decode, drain=drain)
+    def __init__(
+        self,
+        home: Path,
+        decode: Callable[[Payload], Any] | None = None,
+        *,
+        drain: bool = True,
+        plane: Callable[[], Plane] | None = None,
+    ) -> None:
+        self.sync = SyncLevadaClient(home, decode, drain=drain, plane=plane)
 
     @property
     def home(self) -> Path:

@@ -13,8 +13,6 @@ from msgspec import UNSET
 from levada.client.schemas.translate import fields_of
 from levada.client.server_only import NEEDS_SERVER
 from levada.control import ControlPlane
-from levada.control.limits import Limits
-from levada.control.variables import Variables
 from levada.core.errors import ObjectNotFound, ServerRequired
 from levada.core.limits import TAG_PREFIX
 from levada.core.states import State
@@ -32,6 +30,7 @@ from levada.wire.objects import (
     Why,
 )
 from levada.wire.records import Payload
+from levada.wire.verbs import LimitVerbs, Plane, VariableVerbs
 
 Run = UUID | bytes | str
 """A run by its id, by text of it, or by the beginning of that text."""
@@ -54,19 +53,28 @@ class SyncLevadaClient:
         home: the Levada home.
         decode: reads a recorded value; without it, states of runs carry no results.
         drain: take in what journals have gained before each look.
+        plane: opens the control plane to ask; that of the home unless given.
     """
 
-    def __init__(self, home: Path, decode: Callable[[Payload], Any] | None = None, *, drain: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path,
+        decode: Callable[[Payload], Any] | None = None,
+        *,
+        drain: bool = True,
+        plane: Callable[[], Plane] | None = None,
+    ) -> None:
         self.home = home
         self._decode = decode
         self._drain = drain
-        self._plane: ControlPlane | None = None
+        self._open = plane or (lambda: ControlPlane(home))
+        self._plane: Plane | None = None
 
     @property
-    def plane(self) -> ControlPlane:
-        """The control plane of the home, as it is: nothing is drained."""
+    def plane(self) -> Plane:
+        """The control plane that is asked, as it is: nothing is drained."""
         if self._plane is None:
-            self._plane = ControlPlane(self.home)
+            self._plane = self._open()
         return self._plane
 
     def close(self) -> None:
@@ -94,14 +102,14 @@ class SyncLevadaClient:
 
     def hello(self) -> str:
         """A greeting, which says that the home can be read."""
-        self._look()
-        return f"Levada {self.api_version()}, embedded, on {self.home}"
+        self._look().read_flows(limit=1)
+        return f"Levada {self.api_version()}, {self.plane.place}"
 
     def api_healthcheck(self) -> Exception | None:
         """None when the home can be read; the problem otherwise."""
         try:
-            with self._look().store.read():
-                return None
+            self._look().read_flows(limit=1)
+            return None
         except Exception as problem:  # noqa: BLE001 - the verb is asked for the problem, whatever it is
             return problem
 
@@ -388,17 +396,17 @@ class SyncLevadaClient:
 
     # ---------------------------------------------------------------------------------------------------------------
 
-    def _look(self) -> ControlPlane:
+    def _look(self) -> Plane:
         if self._drain:
             self.plane.drain()
         return self.plane
 
     @property
-    def _variables(self) -> Variables:
+    def _variables(self) -> VariableVerbs:
         return self.plane.variables
 
     @property
-    def _limits(self) -> Limits:
+    def _limits(self) -> LimitVerbs:
         return self.plane.limits
 
     def _state(self, view: StateView) -> State:

@@ -40,6 +40,11 @@ class PlanePart:
             self._store = SqliteStore(self.home / DATABASE)
         return self._store
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"embedded, on {self.home}"
+
     def is_live(self, writer: bytes) -> bool:
         """Whether the process that writes a journal lives on this machine."""
         return WriterDirectory(self.home, writer).is_live()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from levada.control.administering import Administering
 from levada.control.auth.verbs import Admitting
 from levada.control.base import DATABASE
@@ -28,7 +30,7 @@ class ControlPlane(Reading, Deciding, Receiving, Streaming, Administering, Admit
         if self._store is not None:
             self._store.close()
 
-    def __enter__(self) -> ControlPlane:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

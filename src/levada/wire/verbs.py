@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from levada.core.limits import Asker, Grant, Verdict
@@ -389,6 +389,11 @@ class Plane(Runs, Records, Administration, Protocol):
         """Concurrency and rate limits."""
         ...
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: `embedded, on HOME` or `at URL`."""
+        ...
+
     def take_in(self, batch: IngestBatch) -> IngestAnswer:
         """POST /ingest."""
         ...
@@ -397,6 +402,18 @@ class Plane(Runs, Records, Administration, Protocol):
         """GET /events/stream: events from a position on, as they are dispatched, until `timeout` seconds are silent."""
         ...
 
+    def drain(self) -> Any:
+        """Take in what the home's journals have gained; a server does so by itself."""
+        ...
+
     def close(self) -> None:
         """Give connections up."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Use it for a while."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
         ...

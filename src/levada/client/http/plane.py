@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from msgspec import json
@@ -81,9 +81,20 @@ class RemotePlane:
         """Concurrency and rate limits."""
         return self._limits
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"at {self.transport.url}"
+
     def close(self) -> None:
         """Give connections up."""
         self.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def version(self) -> str:
         """The version of Levada that answers."""
