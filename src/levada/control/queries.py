@@ -62,6 +62,8 @@ def find_id(wanted: Identifier, starting_with: Callable[[bytes, bytes, int], lis
     if bounds is None:
         raise ObjectNotFound(f"There is no {what} {wanted!r}; ids are written with 0-9, a-f and dashes.")
     found = starting_with(*bounds, _SHOWN_CANDIDATES + 1)
+    if not found and bounds[0] == bounds[1]:
+        raise ObjectNotFound(f"There is no {what} {UUID(bytes=bounds[0])}.")
     if not found:
         raise ObjectNotFound(f"There is no {what} whose id begins with {wanted!r}.")
     if len(found) > 1:

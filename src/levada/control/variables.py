@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from levada.core.errors import ConfigurationError, ObjectAlreadyExists, ObjectNotFound
+from levada.core.errors import ObjectNotFound, VariableExistsError, VariableTooLargeError
 from levada.core.naming import check_variable_name
 from levada.core.states import datetime_of
 from levada.store.variables import VariableRow, VariableTable
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 
 LARGEST = 5000
 """Characters of a value, written as JSON."""
-
-
-class VariableExistsError(ObjectAlreadyExists, ValueError):
-    """A variable of that name exists already, and it was not said that it may be replaced."""
-
-
-class VariableTooLargeError(ConfigurationError, ValueError):
-    """The value of a variable, written as JSON, has more characters than a variable may hold."""
 
 
 class Variables:

@@ -5,7 +5,8 @@
     LevadaError
     ├── ConfigurationError            a setting, profile or option that cannot be used
     │   ├── MissingProfileError
-    │   └── ProfileSettingsValidationError
+    │   ├── ProfileSettingsValidationError
+    │   └── VariableTooLargeError         (also ValueError)
     ├── DefinitionError               a flow or task that is written wrongly, told at decoration
     │   ├── ReservedArgumentError     (also TypeError)
     │   ├── InvalidNameError          (also ValueError)
@@ -38,7 +39,9 @@
     ├── ConcurrencySlotAcquisitionError
     │   └── AcquireConcurrencySlotTimeoutError  (also TimeoutError)
     ├── RollBack                      raised by authors to roll a transaction back
-    └── ObjectNotFound  ObjectAlreadyExists  ObjectUnsupported
+    ├── ObjectAlreadyExists
+    │   └── VariableExistsError           (also ValueError)
+    └── ObjectNotFound  ObjectUnsupported
 
     LevadaSignal (BaseException)      control flow that user code must not catch by accident
     ├── Abort  Pause
@@ -71,6 +74,10 @@ class MissingProfileError(ConfigurationError, ValueError):
 
 class ProfileSettingsValidationError(ConfigurationError):
     """A profile holds a setting that cannot be used."""
+
+
+class VariableTooLargeError(ConfigurationError, ValueError):
+    """The value of a variable, written as JSON, has more characters than a variable may hold."""
 
 
 class DefinitionError(LevadaError):
@@ -268,6 +275,10 @@ class ObjectNotFound(LevadaError):  # noqa: N818
 
 class ObjectAlreadyExists(LevadaError):  # noqa: N818
     """An object of that name exists already."""
+
+
+class VariableExistsError(ObjectAlreadyExists, ValueError):
+    """A variable of that name exists already, and it was not said that it may be replaced."""
 
 
 class ObjectUnsupported(LevadaError):  # noqa: N818
