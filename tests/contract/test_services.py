@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from levada.control.services.lease_reconciler import LeaseReconciler
 from levada.control.services.limit_waiters import LimitWaiters
 from levada.control.services.outbox import Outbox
 from levada.control.services.pause_expiry import PauseExpiry
+from levada.core import faults
 from levada.core.limits import Asker, Grant, Verdict, new_lease
 from levada.core.settings import DatabaseSettings, Settings
 from levada.core.states import StateType
@@ -340,3 +342,89 @@ def test_slots_that_nobody_gives_back_are_taken_back_by_one_replica(planes: list
     results = on_all(planes, lambda plane: services[id(plane)].run_once(now_of(plane) + 6 * SECOND))
     assert sum(result.counts["leases_ended"] for result in results) == 2
     assert planes[0].limits.read("db").active_slots == 0
+
+
+# Killed anywhere
+
+
+class Killed(BaseException):
+    """A replica died at this point."""
+
+
+def kill_at(point: str) -> None:
+    def die() -> None:
+        faults.disarm(point)
+        raise Killed
+
+    faults.arm(point, die)
+
+
+@pytest.mark.parametrize("point", ["control.leases.before_note", "control.leases.before_commit"])
+def test_a_reconciler_killed_anywhere_leaves_nothing_half_done(planes: list[ControlPlane], point: str) -> None:
+    service = watching(planes[0])
+    run = report(planes[0], make.new_id())
+    now = now_of(planes[0])
+    live_on(service, now, now + LEASE - SECOND)
+    moment = now + LEASE + 3 * SECOND
+    kill_at(point)
+    with pytest.raises(Killed):
+        service.run_once(moment)
+    assert state_of(planes[1], run) is StateType.RUNNING
+    other = made(LeaseReconciler, planes[1])
+    live_on(other, moment, moment + 4 * SECOND)
+    assert state_of(planes[1], run) is StateType.CRASHED
+    assert planes[1].task_run_state_counts(run) == {StateType.CRASHED: 1}
+    assert len(planes[1].read_events(EventQuery(event_prefixes=["levada.flow-run.Crashed"])).items) == 1
+
+
+def test_an_outbox_killed_before_its_commit_gives_no_position_twice(planes: list[ControlPlane]) -> None:
+    planes[0].emit_events(
+        [
+            Event(id=UUID(bytes=make.new_id()), occurred=datetime.now(UTC), event="e", resource={"id": "thing.1"})
+            for _ in range(5)
+        ]
+    )
+    kill_at("control.outbox.before_commit")
+    with pytest.raises(Killed):
+        made(Outbox, planes[0]).run_once(0)
+    assert made(Outbox, planes[1]).run_once(0).done == 5
+    with planes[2].store.read() as transaction:
+        assert [row.position for row in transaction.events.after(0, 10)] == [1, 2, 3, 4, 5]
+
+
+# Slots under chaos
+
+
+def test_free_slots_are_the_limit_less_the_living_holders_whoever_is_killed(planes: list[ControlPlane]) -> None:
+    """Holders on three replicas take, renew and give back slots, and die at random; nothing is lost or given twice."""
+    slots, chance = 4, random.Random(7)
+    planes[0].limits.create("db", slots)
+    living: dict[bytes, Grant] = {}
+    guard = threading.Lock()
+
+    def live(plane: ControlPlane, seed: int) -> None:
+        luck = random.Random(seed)
+        for _ in range(40):
+            writer = make.new_id()
+            plane.take_in(IngestBatch(writer=writer, host="there", pid=7))
+            grant = plane.limits.acquire(["db"], 1, Asker(writer))
+            if not isinstance(grant, Grant):
+                continue
+            assert grant.lease is not None
+            with guard:
+                living[writer] = grant
+                assert len(living) <= slots
+            plane.limits.renew(grant, Asker(writer))
+            with guard:
+                del living[writer]
+            if luck.random() < 0.4:
+                plane.take_in(IngestBatch(writer=writer, ended=True))  # killed; what is left of it was shipped
+            else:
+                plane.limits.release(grant.lease)
+
+    seeds = {id(plane): chance.random() for plane in planes}
+    on_all(planes, lambda plane: live(plane, int(seeds[id(plane)] * 1e9)))
+    made(LimitWaiters, planes[0]).run_once(now_of(planes[0]))
+    assert planes[0].limits.read("db").active_slots == len(living) == 0
+    assert all(isinstance(planes[2].limits.acquire(["db"], 1, Asker()), Grant) for _ in range(slots))
+    assert isinstance(planes[2].limits.acquire(["db"], 1, Asker()), Verdict)

@@ -30,6 +30,9 @@ POINTS: dict[str, str] = {
     "control.drain.after_commit": "the transaction is committed, the drained segment still there",
     "control.retention.before_commit": "rows of an old run are removed, the transaction is not committed",
     "control.retention.after_commit": "some rows of what is old are gone, others still there",
+    "control.outbox.before_commit": "events have positions, the transaction is not committed",
+    "control.leases.before_note": "it is noted that the control plane is there, the transaction is not committed",
+    "control.leases.before_commit": "what a lost process left open has crashed, the transaction is not committed",
     "limits.after_acquire": "a slot is held, nobody knows yet",
 }
 
