@@ -221,6 +221,23 @@ class TestFlowRuns:
             assert transaction.flow_runs.count_by_state(FlowRunQuery(flow_names=["etl"], limit=1)) == {5: 2, 6: 1}
             assert transaction.flow_runs.count_by_state(FlowRunQuery(flow_names=["other"])) == {}
 
+    def test_names_of_any_length_and_kind_are_kept(self, store: Store) -> None:
+        long = "".join(chr(0x4E00 + number % 20_000) for number in range(6_000))
+        run = flow_run(store, name=long, flow=long, tags=[long, "a\0b"], labels={long: long}, shown={"x": long})
+        task_run(store, run, key=long, name=long, tags=[long])
+        take_in(store, make.artifact(run.bytes, long), make.log_line(run.bytes, long * 20))
+        row = event(long, resource=long)
+        assert store.transact(lambda transaction: transaction.events.add([row])) == 1
+        assert flow_run_ids(store, tags_all=[long], labels={long: long}, parameters={"x": long}) == [run]
+        assert flow_run_ids(store, names=[long[:500]]) == [run]
+        assert flow_run_ids(store, tags_any=["a\0b", "c"]) == [run]
+        assert flow_run_ids(store, names=["a\0b"], name_like="\0") == []
+
+    def test_durations_that_no_database_holds_find_nothing(self, store: Store) -> None:
+        flow_run(store)
+        assert flow_run_ids(store, min_seconds=1e308) == []
+        assert task_run_ids(store, max_seconds=-1e308) == []
+
     def test_a_cursor_of_something_else_is_refused(self, store: Store) -> None:
         for cursor in ("nonsense!", "AAAA", ""):
             with pytest.raises(ParameterError, match="cursor"):

@@ -23,9 +23,9 @@ LIBRARIES = {
     "wire": {"msgspec"},
     "journal": {"msgspec"},
     "engine": {"msgspec", "cloudpickle"},
-    "store": {"msgspec"},
+    "store": {"msgspec", "psycopg", "sqlalchemy", "alembic"},
     "control": {"msgspec"},
-    "client": {"msgspec"},
+    "client": {"msgspec", "urllib3"},
 }
 
 # The pure room decides; it does not reach out.

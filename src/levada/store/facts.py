@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 SHOWN = 200
-"""Characters of a value that count; longer ones are compared by their beginning."""
+"""Characters of a name or value that count; longer ones are compared by their beginning: an index must hold them."""
 
 
 def facts_of(tags: Iterable[str], parameters: Mapping[str, str], labels: Mapping[str, Any]) -> list[str]:
@@ -25,15 +25,15 @@ def facts_of(tags: Iterable[str], parameters: Mapping[str, str], labels: Mapping
 
 def tag_fact(tag: str) -> str:
     """The fact that a run has a tag."""
-    return f"t:{tag}"
+    return f"t:{tag[:SHOWN]}"
 
 
 def parameter_fact(name: str, shown: str) -> str:
     """The fact that a parameter has a value, given as the short text shown for it."""
-    return f"p:{name}={shown[:SHOWN]}"
+    return f"p:{name[:SHOWN]}={shown[:SHOWN]}"
 
 
 def label_fact(name: str, value: Any) -> str:
     """The fact that a label has a value."""
     text = value if isinstance(value, str) else {True: "true", False: "false", None: "null"}.get(value, str(value))
-    return f"l:{name}={text[:SHOWN]}"
+    return f"l:{name[:SHOWN]}={text[:SHOWN]}"

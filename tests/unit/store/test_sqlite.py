@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from levada.control.ingest import ingest
-from levada.core.errors import ConfigurationError
+from levada.core.errors import ConfigurationError, ParameterError
 from levada.core.states import StateType
 from levada.store.migrations.standing import HEAD, VERSION_QUERY
 from levada.store.sqlite import SqliteStore
+from levada.wire.filters import LogQuery
 from tests.unit.control import records as make
 
 
@@ -59,6 +60,10 @@ class TestFile:
             transaction.meta.set("colour", b"red" * 100_000)
         with store.read() as transaction:
             assert transaction.meta.get("colour") == b"blue"
+
+    def test_a_number_that_no_column_holds_is_told(self, store: SqliteStore) -> None:
+        with pytest.raises(ParameterError, match="cannot take a value"), store.read() as transaction:
+            transaction.logs.page(LogQuery(min_level=1 << 63))
 
 
 class TestProcesses:

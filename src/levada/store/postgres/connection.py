@@ -30,7 +30,7 @@ class PostgresDialect:
 
     def one_of(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         """The condition that a column has one of the values, which are one parameter."""
-        return f"{column} = ANY(?)", [list(values)]
+        return f"{column} = ANY(?)", [list(_clean(values))]
 
     def contains(self, column: str) -> str:
         """ILIKE, whose escape is a backslash anyway."""
@@ -66,16 +66,16 @@ class PostgresConnection:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and give all its rows."""
-        cursor = self._connection.execute(translated(sql), parameters)
+        cursor = self._connection.execute(translated(sql), _clean(parameters))
         return cursor.fetchall() if cursor.description is not None else []
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; how many rows it touched."""
-        return self._connection.execute(translated(sql), parameters).rowcount
+        return self._connection.execute(translated(sql), _clean(parameters)).rowcount
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each row of parameters."""
-        rows = list(rows)
+        rows = [_clean(row) for row in rows]
         if len(rows) == 1:
             self._connection.execute(translated(sql), rows[0])
         elif rows:

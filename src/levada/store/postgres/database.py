@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from levada.core.errors import ConfigurationError, StoreUnavailable
+from levada.core.errors import ConfigurationError, ParameterError, StoreUnavailable
 from levada.core.settings import DatabaseSettings
 from levada.store.announcing import Heard
 from levada.store.base import Transaction
@@ -155,6 +155,8 @@ class PostgresStore:
             ) from error
         except errors.ReadOnlySqlTransaction as error:
             raise StoreUnavailable(f"{self.name} only reads now; it is a standby, or switching over.") from error
+        except psycopg.DataError as error:
+            raise ParameterError(f"The database cannot take a value: {error}") from error
         except _GONE as error:
             if isinstance(error, _CONFLICTS):
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from levada.store.base import ArtifactRow, RowPage
-from levada.store.sql.connection import Connection, Dialect, Row, chunks
+from levada.store.sql.connection import Connection, Dialect, Row, chunks, fitting
 from levada.store.sql.selection import Arm, Filters, Selection, raw_or_none, read_page, starting_with
 from levada.wire.filters import ArtifactQuery
 
@@ -31,6 +31,7 @@ class Artifacts:
         return found
 
     def save(self, rows: Sequence[ArtifactRow]) -> None:
+        rows = [row._replace(kind=fitting(row.kind), key=None if row.key is None else fitting(row.key)) for row in rows]
         self._connection.replace("artifacts", ArtifactRow._fields, rows)
         latest = [(row.key, row.id) for row in sorted(rows, key=lambda row: row.key or "") if row.key is not None]
         self._connection.many(_LATEST, latest)

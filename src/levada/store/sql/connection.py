@@ -88,6 +88,15 @@ def chunks(connection: Connection, values: Iterable[Any]) -> Iterator[list[Any]]
         yield chunk
 
 
+MOST_CHARACTERS = 500
+"""Characters of a name that is looked for by an index; PostgreSQL refuses entries of more than about 2700 bytes."""
+
+
+def fitting(name: str) -> str:
+    """A name, cut to what an index can hold."""
+    return name if len(name) <= MOST_CHARACTERS else name[:MOST_CHARACTERS]
+
+
 def marks(values: Sequence[Any]) -> str:
     """As many `?` as there are values."""
     return ",".join("?" * len(values))

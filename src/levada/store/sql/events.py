@@ -8,7 +8,7 @@ from typing import Any
 from levada.core.errors import ParameterError
 from levada.core.states import us_of
 from levada.store.base import EventRow, RowPage
-from levada.store.sql.connection import Connection, Dialect
+from levada.store.sql.connection import Connection, Dialect, fitting
 from levada.store.sql.selection import Arm, Filters, Selection, count_rows, raw_or_none, read_page
 from levada.wire.events import EventQuery
 
@@ -28,6 +28,7 @@ class Events:
         self._connection = connection
 
     def add(self, rows: Sequence[EventRow]) -> int:
+        rows = [row._replace(event=fitting(row.event), resource=fitting(row.resource)) for row in rows]
         return self._connection.insert_missing("events", EventRow._fields, rows) if rows else 0
 
     def dispatch(self, limit: int) -> list[EventRow]:

@@ -17,6 +17,7 @@ from levada.store.sql.selection import (
     prefix_range,
     raw_or_none,
     state_codes,
+    units,
 )
 from levada.wire.filters import FlowRunQuery
 
@@ -193,7 +194,7 @@ def _filter(filters: Filters, query: FlowRunQuery) -> None:
         if column in {"started", "ended"}:
             filters.add(f"r.{column} IS NOT NULL")
     if query.min_seconds is not None or query.max_seconds is not None:
-        low = 0 if query.min_seconds is None else round(query.min_seconds * 1e6)
+        low = units(query.min_seconds or 0, 1_000_000)
         filters.add(f"{SORTS['duration']} >= ?", low)
         if query.max_seconds is not None:
-            filters.add(f"{SORTS['duration']} <= ?", round(query.max_seconds * 1e6))
+            filters.add(f"{SORTS['duration']} <= ?", units(query.max_seconds, 1_000_000))

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from levada.store.base import FlowRunRow, RowPage
-from levada.store.sql.connection import Connection, chunks
+from levada.store.sql.connection import Connection, chunks, fitting
 from levada.store.sql.flow_run_queries import order_of, select
 from levada.store.sql.selection import Selection, changed, count_rows, count_up_to, read_page, starting_with
 from levada.wire.filters import FlowRunQuery
@@ -37,7 +37,7 @@ class FlowRuns:
     def save(self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]]) -> None:
         if not rows:
             return
-        self._connection.replace("flow_runs", FlowRunRow._fields, rows)
+        self._connection.replace("flow_runs", FlowRunRow._fields, [_fitting(row) for row in rows])
         there: dict[bytes, set[str]] = {}
         for chunk in chunks(self._connection, [row.id for row in rows]):
             condition, parameters = self._connection.dialect.one_of("run", chunk)
@@ -123,3 +123,8 @@ class FlowRuns:
         return [
             FlowRunRow(*row) for row in self._connection.rows(f"SELECT {_COLUMNS} FROM {source} {rest}", parameters)
         ]
+
+
+def _fitting(row: FlowRunRow) -> FlowRunRow:
+    flow, name = fitting(row.flow), fitting(row.name)
+    return row if flow is row.flow and name is row.name else row._replace(flow=flow, name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from levada.store.base import FlowRow, RowPage
-from levada.store.sql.connection import Connection, Dialect, chunks
+from levada.store.sql.connection import Connection, Dialect, chunks, fitting
 from levada.store.sql.selection import Filters, bounded
 
 
@@ -18,6 +18,7 @@ class Flows:
     def note(self, flows: Mapping[str, int]) -> None:
         # Rows that need no change are not touched, so that those who record runs of the same flow do not wait for
         # one another.
+        flows = {fitting(name): created for name, created in flows.items()}
         there: dict[str, int] = {}
         for chunk in chunks(self._connection, flows):
             condition, parameters = self._connection.dialect.one_of("name", chunk)

@@ -234,6 +234,11 @@ def decode_place(cursor: str | None, order: str, width: int) -> list[Any] | None
     return place[1:]
 
 
+def units(seconds: float, per_second: int) -> int:
+    """Seconds in whole units of which each has so many, as far as a column can hold them."""
+    return round(min(max(seconds, 0.0) * per_second, float(1 << 62)))
+
+
 def raw(ids: Iterable[UUID]) -> list[bytes]:
     """Ids as stored, each once."""
     return list(dict.fromkeys(identifier.bytes for identifier in ids))

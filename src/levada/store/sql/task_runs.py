@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 from levada.store.base import UNKNOWN_STATE, RowPage, TaskRunRow
-from levada.store.sql.connection import Connection, Dialect, chunks
+from levada.store.sql.connection import Connection, Dialect, chunks, fitting
 from levada.store.sql.selection import (
     Arm,
     Filters,
@@ -20,6 +20,7 @@ from levada.store.sql.selection import (
     read_page,
     starting_with,
     state_codes,
+    units,
 )
 from levada.wire.filters import TaskRunQuery
 from levada.wire.records import STATE_CODES
@@ -85,7 +86,7 @@ class TaskRuns:
     def call_number(self, key: str, code: str | None) -> int:
         number = self._calls.get((key, code))
         if number is None:
-            named = (key, code or "")
+            named = (fitting(key), fitting(code or ""))
             find = "SELECT number FROM calls WHERE key = ? AND code = ?"
             found = self._connection.rows(find, named)
             if not found:
@@ -142,9 +143,9 @@ def select(query: TaskRunQuery, calls: Sequence[int] | None, dialect: Dialect) -
     if query.error_like is not None:
         filters.contains("r.message", query.error_like)
     if query.min_seconds is not None:
-        filters.add("r.duration >= ?", round(query.min_seconds * 1000))
+        filters.add("r.duration >= ?", units(query.min_seconds, 1_000))
     if query.max_seconds is not None:
-        filters.add("r.duration <= ?", round(query.max_seconds * 1000))
+        filters.add("r.duration <= ?", units(query.max_seconds, 1_000))
     for tag in query.tags_all or ():
         filters.add(dialect.holds("r.tags"), f"{TAG_SEPARATOR}{tag}{TAG_SEPARATOR}")
     return selection

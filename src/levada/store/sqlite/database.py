@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from levada.core.errors import ConfigurationError
+from levada.core.errors import ConfigurationError, ParameterError
 from levada.store.announcing import Announcements, Heard
 from levada.store.base import Transaction
 from levada.store.sql.tables import Tables
@@ -79,6 +79,8 @@ class SqliteStore:
                 _roll_back(connection)
         except sqlite3.DatabaseError as error:
             raise self._explained(error) from error
+        except OverflowError as error:
+            raise ParameterError(f"The database cannot take a value: {error}") from error
         finally:
             self._idle.append(connection)
 
@@ -98,6 +100,8 @@ class SqliteStore:
                 raise
         except sqlite3.DatabaseError as error:
             raise self._explained(error) from error
+        except OverflowError as error:
+            raise ParameterError(f"The database cannot take a value: {error}") from error
         finally:
             self._idle.append(connection)
 
