@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 
 from levada.control import ControlPlane
-from levada.core.settings import LeaseSettings
+from levada.core.settings import DatabaseSettings, LeaseSettings
+from levada.store.opening import open_store
 from levada.wire.ingest import IngestBatch
 
 
@@ -25,8 +26,9 @@ class Endpoint:
     """The server, and what became of what it was sent.
 
     Args:
-        home: where its database is.
+        home: where its database is, unless another is given.
         leases: what writers are told.
+        database: address of a PostgreSQL database.
 
     Attributes:
         plane: the control plane behind it.
@@ -35,8 +37,8 @@ class Endpoint:
         batches: everything that arrived.
     """
 
-    def __init__(self, home: Path, leases: LeaseSettings | None = None) -> None:
-        self.plane = ControlPlane(home)
+    def __init__(self, home: Path, leases: LeaseSettings | None = None, database: str | None = None) -> None:
+        self.plane = ControlPlane(home, open_store(home, DatabaseSettings(url=database)))
         self.plane.leases = leases or LeaseSettings(renew_seconds=0.2)
         self.lost = 0.0
         self.repeated = 0.0
@@ -111,8 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def endpoint(home: Path, leases: LeaseSettings | None = None) -> Iterator[Endpoint]:
-    made = Endpoint(home, leases)
+def endpoint(home: Path, leases: LeaseSettings | None = None, database: str | None = None) -> Iterator[Endpoint]:
+    """A server that is there."""
+    made = Endpoint(home, leases, database)
     made.come()
     try:
         yield made

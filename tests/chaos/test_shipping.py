@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from levada.control.histories import facts_of_run, run_row
 from levada.control.services.lease_reconciler import LeaseReconciler, LeaseReconcilerConfig
 from levada.core.settings import LeaseSettings
 from levada.core.states import StateType
 from levada.journal import writers
-from levada.store.bodies import DECIDED, RunBody
 from levada.testing import eventually
 from levada.wire.filters import FlowRunQuery, LogQuery, TaskRunQuery
-from levada.wire.records import STATE_CODES
 from tests.chaos.ingest_endpoint import Endpoint, endpoint
 from tests.chaos.processes import LONG, Running, levada, start
 
@@ -26,9 +23,10 @@ pytestmark = pytest.mark.chaos
 STEPS = 2_000 if LONG else 300
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Endpoint]:
-    with endpoint(tmp_path / "server") as made:
+@pytest.fixture(params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Endpoint]:
+    database = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    with endpoint(tmp_path / "server", database=database) as made:
         yield made
 
 
@@ -164,13 +162,27 @@ def test_a_forked_child_ships_its_own_journal(server: Endpoint, levada_home: Pat
 def test_a_run_is_cancelled_from_the_server(server: Endpoint, levada_home: Path) -> None:
     with report(server, levada_home, "sleep", 3) as process:
         process.said("stepped")
-        (run,) = eventually(lambda: runs(server))
-        eventually(lambda: runs(server)[0].state_type is StateType.RUNNING)
-        decide(server, run.id.bytes, StateType.CANCELLING, "Cancelled by ana.")
+        eventually(lambda: runs(server) and runs(server)[0].state_type is StateType.RUNNING)
+        assert server.plane.cancel_flow_run(runs(server)[0].id, by="ana").status == "accept"
         process.ended()
     (run,) = runs(server)
     assert run.state_type is StateType.CANCELLED
-    assert run.state.message == "Cancelled by ana."
+    assert "ana" in run.state.message
+    assert writers(levada_home) == []
+
+
+def test_a_run_that_is_suspended_from_the_server_lets_go_and_can_be_resumed(
+    server: Endpoint, levada_home: Path
+) -> None:
+    with report(server, levada_home, "sleep", 3) as process:
+        process.said("stepped")
+        eventually(lambda: runs(server) and runs(server)[0].state_type is StateType.RUNNING)
+        assert server.plane.suspend_flow_run(runs(server)[0].id, by="ana").status == "accept"
+        process.ended()
+    (run,) = runs(server)
+    assert (run.state_type, run.state_name) == (StateType.PAUSED, "Suspended")
+    assert server.plane.resume_flow_run(run.id).status == "accept"
+    assert runs(server)[0].state_type is StateType.SCHEDULED
 
 
 def test_a_process_that_stood_still_past_its_lease_is_fenced_and_harmless(tmp_path: Path, levada_home: Path) -> None:
@@ -219,18 +231,6 @@ def test_journals_of_a_home_without_a_server_stay_with_the_home(server: Endpoint
     told = levada(levada_home, "journal", "ship", LEVADA_API_URL=server.url)
     assert "Taken into the store of this home" in told
     assert runs(server) == []
-
-
-def decide(server: Endpoint, run: bytes, kind: StateType, message: str) -> None:
-    """What the orchestrator writes into a run's history."""
-
-    def work(transaction: Any) -> None:
-        body = RunBody.decode(transaction.flow_runs.load([run])[run].body)
-        newest = body.entries[-1]
-        body.entries.append([newest[0], newest[1], STATE_CODES[kind] | DECIDED, newest[3] + 1, 1, None, message])
-        transaction.flow_runs.save([run_row(run, body, transaction.now)], {run: facts_of_run(body)})
-
-    server.plane.store.transact(work)
 
 
 def test_the_journal_command_tells_where_records_are_for(server: Endpoint, levada_home: Path) -> None:
