@@ -59,7 +59,10 @@ def test_no_request_makes_the_server_fail(client: TestClient[Any], mode: Generat
     failures: dict[str, str] = {}
     for found in schema.get_all_operations():
         operation = found.ok()
-        if not operation.path.endswith("/stream"):
+        if operation.path.endswith("/stream"):
+            continue
+        if LONG or mode is GenerationMode.POSITIVE or operation.body or operation.query:
+            # What is wrong with a part of a path takes seconds to think of, and is soon told.
             ask(client, operation, mode, failures)
     assert not failures, "\n".join(f"{label}: {said}" for label, said in failures.items())
 

@@ -15,8 +15,8 @@ from levada.wire import verbs
 SHARED = {"count_flow_runs": "count_flow_runs_up_to", "count_task_runs": "count_task_runs_up_to"}
 """Verbs that are the same request as another one, asked with another bound."""
 
-NOT_ASKED = {"close", "variables", "limits"}
-"""Parts of a plane that are no verbs."""
+NOT_ASKED = {"close", "drain"}
+"""Parts of a plane that are no verbs; its properties are none either."""
 
 STREAMED = {"events_after"}
 """Verbs that are answered by a stream."""
@@ -43,7 +43,7 @@ def requests_of_verbs() -> dict[str, str]:
     for prefix, groups in [("", _GROUPS[""]), *((prefix, (group,)) for prefix, group in _PREFIXED.items())]:
         for group in groups:
             for name, verb in vars(group).items():
-                if name.startswith("_") or name in NOT_ASKED | STREAMED:
+                if name.startswith("_") or isinstance(verb, property) or name in NOT_ASKED | STREAMED:
                     continue
                 told = re.match(
                     r"(GET|POST|PUT|PATCH|DELETE) (/\S*?)[?:;,.]*(\?\S*)?(\s|$)", inspect.getdoc(verb) or ""
