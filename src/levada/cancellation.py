@@ -1,20 +1,29 @@
-"""Asking runs to stop: those of this process directly, those of other processes through their journal's inbox."""
+"""Asking runs to stop: those of this process directly, all others through the control plane, which finds their process.
+
+With a server configured it is asked; otherwise the home's own control plane is. Either writes down who asked for it
+and tells the process that executes the run.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from msgspec import Struct
 
-from levada.control import ControlPlane
+from levada.client.places import plane_of
 from levada.core.errors import ConfigurationError, ObjectNotFound
 from levada.core.ids import as_bytes
-from levada.core.states import FINAL_TYPES
+from levada.core.states import FINAL_TYPES, StateType
 from levada.engine import signals
-from levada.journal.inbox import post_command
 from levada.settings import get_current_settings
-from levada.wire.objects import FlowRun, TaskRun
+from levada.version import __version__
+from levada.wire.changes import ProposedState
+from levada.wire.objects import FlowRun
+
+if TYPE_CHECKING:
+    from levada.wire.objects import TaskRun
+    from levada.wire.verbs import Plane
 
 
 class CancelRequest(Struct):
@@ -39,51 +48,46 @@ def request_cancel(run: UUID | bytes | str) -> CancelRequest:
 
     Raises:
         ObjectNotFound: there is no such run.
-        ConfigurationError: it has ended already, or no process on this machine executes it.
+        ConfigurationError: it has ended already, or the control plane says why it cannot be cancelled.
     """
-    home = get_current_settings().home.expanduser()
-    with ControlPlane(home) as plane:
-        sent = None
-        if isinstance(run, UUID):
-            # A run that records so much that taking it in takes long can be stopped all the same.
-            try:
-                sent = _send(home, *_find(plane, run))
-            except ObjectNotFound:
-                pass  # it may be in a journal
-        if sent is None:
-            plane.drain()
-            subject, owner = _find(plane, run)
-            sent = _send(home, subject, owner)
-            if sent is None:
-                title = f"{'Flow' if subject is owner else 'Task'} run {subject.name!r}"
-                if subject.state_type in FINAL_TYPES:
-                    raise ConfigurationError(f"{title} has ended already: it is {subject.state_name}.")
+    with plane_of(get_current_settings(), version=__version__) as plane:
+        subject = _known(plane, run)
+        if subject.state_type not in FINAL_TYPES:
+            raw = as_bytes(subject.id)
+            if signals.cancel(raw, "Cancelled on request.") or signals.cancel_task(raw):
+                return CancelRequest(subject.id, subject.name, True)
+            if isinstance(subject, FlowRun):
+                decision = plane.cancel_flow_run(subject.id)
+            elif subject.flow_run_id is None:
                 raise ConfigurationError(
-                    f"{title} is {subject.state_name}, and no process on this machine executes it."
+                    f"Task run {subject.name!r} was called outside a flow; press Ctrl-C where it runs."
                 )
-    return sent
+            else:
+                wish = ProposedState(type=StateType.CANCELLING, message="Cancelled on request.")
+                decision = plane.set_task_run_state(subject.id, wish)
+            if decision.status == "accept":
+                return CancelRequest(subject.id, subject.name, False)
+            if decision.state_type not in FINAL_TYPES:
+                raise ConfigurationError(decision.reason)
+            subject.state_name = decision.state_name
+        title = f"{'Flow' if isinstance(subject, FlowRun) else 'Task'} run {subject.name!r}"
+        raise ConfigurationError(f"{title} has ended already: it is {subject.state_name}.")
 
 
-def _send(home: Path, subject: FlowRun | TaskRun, owner: FlowRun) -> CancelRequest | None:
-    """Tell whoever executes a run; None when it has ended, or nobody does."""
-    raw = as_bytes(subject.id)
-    if subject.state_type in FINAL_TYPES:
-        return None
-    if signals.cancel(raw, "Cancelled on request.") or signals.cancel_task(raw):
-        return CancelRequest(subject.id, subject.name, True)
-    if owner.writer is None or not post_command(home, bytes.fromhex(owner.writer), f"{raw.hex()}.cancel"):
-        return None
-    return CancelRequest(subject.id, subject.name, False)
+def _known(plane: Plane, run: UUID | bytes | str) -> FlowRun | TaskRun:
+    """The run; what journals hold is taken in first when it must be looked for."""
+    if isinstance(run, UUID):
+        # A run that records so much that taking it in takes long can be stopped all the same.
+        try:
+            return _find(plane, run)
+        except ObjectNotFound:
+            pass  # it may be in a journal
+    plane.drain()
+    return _find(plane, run)
 
 
-def _find(plane: ControlPlane, run: UUID | bytes | str) -> tuple[FlowRun | TaskRun, FlowRun]:
-    """The run, and the flow run whose process executes it."""
+def _find(plane: Plane, run: UUID | bytes | str) -> FlowRun | TaskRun:
     try:
-        flow_run = plane.read_flow_run(run)
+        return plane.read_flow_run(run)
     except ObjectNotFound:
-        task_run = plane.read_task_run(run)
-    else:
-        return flow_run, flow_run
-    if task_run.flow_run_id is None:
-        raise ConfigurationError(f"Task run {task_run.name!r} was called outside a flow; press Ctrl-C where it runs.")
-    return task_run, plane.read_flow_run(task_run.flow_run_id)
+        return plane.read_task_run(run)

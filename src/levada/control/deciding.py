@@ -251,7 +251,7 @@ def _decide_flow_run(
     row = flow_run_row(transaction, identifier)
     now = transaction.now
     wish = wish_of(proposed, now, again=again)
-    verdict = decide(flow_run_facts(transaction, row, plane.is_live), wish, FLOW_RUN_LAW)
+    verdict = decide(flow_run_facts(transaction, row, plane.lives_here), wish, FLOW_RUN_LAW)
     changed = judged_flow_run(row, verdict, wish, by, now)
     after = [] if changed is None else [changed]
     words = [_word(row)] if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled" else []
@@ -260,7 +260,7 @@ def _decide_flow_run(
             inputs.keep(transaction, identifier, name, value, by or None)
         inner = Wish(type=StateType.CANCELLING, name="Cancelling", message=_said("Cancelled with its parent", by))
         for child in (rows[one] for one in below if one in rows):
-            told = decide(flow_run_facts(transaction, child, plane.is_live), inner, FLOW_RUN_LAW)
+            told = decide(flow_run_facts(transaction, child, plane.lives_here), inner, FLOW_RUN_LAW)
             moved = judged_flow_run(child, told, inner, by, now)
             after += [] if moved is None else [moved]
             words += [_word(child)] if Effect.TELLS in told.effects else []
@@ -296,7 +296,7 @@ def _decide_task(
     parent = None if row.run is None else transaction.flow_runs.load([row.run]).get(row.run)
     now = transaction.now
     wish = wish_of(proposed, now)
-    verdict = decide(task_run_facts(transaction, row, parent, plane.is_live), wish, TASK_RUN_LAW)
+    verdict = decide(task_run_facts(transaction, row, parent, plane.lives_here), wish, TASK_RUN_LAW)
     changed = judged_task_run(row, verdict, wish, by, now)
     words: list[Word] = []
     if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled":

@@ -18,7 +18,7 @@ from levada.store.bodies import DETAILS, STATE_MASK, Entry, RunBody, TaskBody
 from levada.wire.changes import Decision, ProposedState
 from levada.wire.records import STATE_CODES
 
-IsLive = Callable[[bytes], bool]
+LivesHere = Callable[[bytes], bool | None]
 
 _SCHEDULED, _PAUSED = STATE_CODES[StateType.SCHEDULED], STATE_CODES[StateType.PAUSED]
 
@@ -46,20 +46,21 @@ def wish_of(proposed: ProposedState, now: int, *, again: bool = False) -> Wish:
     )
 
 
-def is_executing(transaction: Transaction, writer: bytes | None, is_live: IsLive) -> bool:
-    """Whether the process behind a writer is not known to be gone.
+def is_executing(transaction: Transaction, writer: bytes | None, lives_here: LivesHere) -> bool:
+    """Whether a process may still have something to say about what a writer executes.
 
-    A writer that ships counts as there until its lease is given up; one of this home, as long as it holds its lock.
+    A writer that ships counts as there until its lease is given up. One of this home counts as long as it has a
+    journal here: even when the process is gone, how its runs ended may stand in what was not taken in yet.
     """
     if writer is None:
         return False
     known = transaction.writers.find(writer)
     if known is not None and known.renewed is not None:
         return known.expires is not None
-    return is_live(writer)
+    return lives_here(writer) is not None
 
 
-def flow_run_facts(transaction: Transaction, row: FlowRunRow, is_live: IsLive) -> RunFacts:
+def flow_run_facts(transaction: Transaction, row: FlowRunRow, lives_here: LivesHere) -> RunFacts:
     """What the law is told of a flow run."""
     entries = RunBody.decode(row.body).entries
     scheduled = newest_moment(entries, "scheduled_time")
@@ -72,7 +73,7 @@ def flow_run_facts(transaction: Transaction, row: FlowRunRow, is_live: IsLive) -
         state=state_of(row.state),
         name=name_of_state(row.state, row.state_name),
         epoch=row.epoch,
-        executing=is_open(row.state) and not suspended and is_executing(transaction, row.writer, is_live),
+        executing=is_open(row.state) and not suspended and is_executing(transaction, row.writer, lives_here),
         keeps_result=_keeps_result(entries),
         scheduled_for=scheduled,
         pause_until=newest_moment(entries, "pause_timeout") if row.state == _PAUSED else None,
@@ -82,7 +83,9 @@ def flow_run_facts(transaction: Transaction, row: FlowRunRow, is_live: IsLive) -
     )
 
 
-def task_run_facts(transaction: Transaction, row: TaskRunRow, parent: FlowRunRow | None, is_live: IsLive) -> RunFacts:
+def task_run_facts(
+    transaction: Transaction, row: TaskRunRow, parent: FlowRunRow | None, lives_here: LivesHere
+) -> RunFacts:
     """What the law is told of a task run."""
     entries = TaskBody.decode(row.body).entries
     return RunFacts(
@@ -91,7 +94,7 @@ def task_run_facts(transaction: Transaction, row: TaskRunRow, parent: FlowRunRow
         state=state_of(row.state),
         name=name_of_state(row.state, row.state_name),
         epoch=entries[-1][0] if entries else 1,
-        executing=is_open(row.state) and is_executing(transaction, row.holder, is_live),
+        executing=is_open(row.state) and is_executing(transaction, row.holder, lives_here),
         keeps_result=_keeps_result(entries),
         wishes=_told(entries, "transition_id"),
         parent=None if parent is None else state_of(parent.state),
