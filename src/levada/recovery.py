@@ -160,7 +160,7 @@ def _plane() -> Plane:
 def _read(run: Ref, from_task: str | None, fork: bool) -> tuple[RecordedRun, frozenset[bytes]]:
     with _plane() as plane:
         recorded = plane.recorded_calls(_id_of(plane, run))
-    if not fork and recorded.state_type not in FINAL_TYPES:
+    if not fork and recorded.state_type not in FINAL_TYPES and not _is_free(recorded):
         raise ConfigurationError(
             f"Run {recorded.name!r} is {recorded.state_name}: its process is alive. Cancel it first "
             f"(levada flow-run cancel {as_uuid(recorded.run)}), or fork it."
@@ -171,6 +171,13 @@ def _read(run: Ref, from_task: str | None, fork: bool) -> tuple[RecordedRun, fro
             "or run the flow anew."
         )
     return recorded, _redo(recorded, from_task)
+
+
+def _is_free(recorded: RecordedRun) -> bool:
+    """Whether a run that has not ended belongs to no process: it is scheduled, or suspended, and may be taken up."""
+    if recorded.state_type is StateType.PAUSED:
+        return recorded.state_name == "Suspended"
+    return recorded.state_type is StateType.SCHEDULED and recorded.writer is None
 
 
 def _id_of(plane: Plane, run: Ref) -> Ref:
