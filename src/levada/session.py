@@ -147,8 +147,16 @@ def _slots(session: Session) -> Any:
     found: Any = session.parts.get("slots")
     if found is None:
         from levada.client.limits import Slots  # lazy: only runs with limits open a database
+        from levada.client.places import plane_of  # lazy: as above
 
-        found = session.parts["slots"] = Slots(session.home, writer=lambda: session.journal.writer, clock=session.clock)
+        settings = session.settings
+        found = session.parts["slots"] = Slots(
+            session.home,
+            writer=lambda: session.journal.writer,
+            clock=session.clock,
+            plane=lambda: plane_of(settings, session.home, version=__version__, max_retries=0),
+            remote=bool(settings.api.url),
+        )
     return found
 
 

@@ -1,9 +1,12 @@
 """Slots for the code of this process: waited for, held, renewed, given back.
 
 `Slots` is what the engine asks for tagged tasks (`levada.engine.session.Limits`) and what `levada.concurrency` is made
-of. There is no server: who waits looks into the store every 2 to 50 ms, by how fast slots come and go there, and is
-woken at once when slots come free in this process. A wait is written once, as a generator that says what to do next;
-a sync and an async driver do it.
+of. Without a server who waits looks into the store every 2 to 50 ms, by how fast slots come and go there; a server
+holds its answer back until there is a slot. Who waits is woken at once when slots come free in this process. A wait is
+written once, as a generator that says what to do next; a sync and an async driver do it.
+
+A server that is away stops nobody who holds slots: leases are renewed as soon as it is back, and after an outage it
+gives every holder its time anew. Who asks for slots waits until it answers, with one warning.
 
 Waiting for holders takes real time, even under a virtual clock: they are real threads and processes. Rate limits run by
 the session's clock.
@@ -25,15 +28,14 @@ from levada.client.keeper import Keeper
 from levada.client.line import Lines, Place
 from levada.client.waiting import Abandonable, CoroutinePlace, ThreadPlace, drive
 from levada.core.clock import Clock
-from levada.core.errors import AcquireConcurrencySlotTimeoutError
+from levada.core.errors import AcquireConcurrencySlotTimeoutError, ServerUnavailable, StoreUnavailable, TooManyRequests
 from levada.core.limits import LEASE_SECONDS, TAG_PREFIX, Asker, Grant, Verdict, new_lease
 from levada.journal.layout import is_locked, trusted_roots
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from levada.control import ControlPlane
-    from levada.control.limits import Limits
+    from levada.wire.verbs import LimitVerbs, Plane
 
 SHORTEST_POLL = 0.002
 LONGEST_POLL = 0.05
@@ -47,6 +49,12 @@ REMEMBER_MISSING = 5.0
 """Seconds for which a limit that did not exist is not looked for again, where that is not an error."""
 
 MOST_REMEMBERED = 10_000
+
+SERVER_WAITS = 10.0
+"""Seconds for which a server holds its answer back when there is no slot."""
+
+AWAY_PAUSE = 1.0
+"""Seconds after which a server that did not answer is asked again."""
 
 TELL_AFTER = 1.0
 """Seconds after which the log says what is waited for."""
@@ -95,16 +103,30 @@ class Slots:
         home: the Levada home.
         writer: gives the id of this process's journal, whose lock shows others that the process lives.
         clock: what rate limits run by.
+        plane: opens the control plane that keeps the limits; that of the home unless given.
+        remote: whether that is a server elsewhere, which may be away for a while.
     """
 
-    def __init__(self, home: Path, *, writer: Callable[[], bytes], clock: Clock) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        writer: Callable[[], bytes],
+        clock: Clock,
+        plane: Callable[[], Plane] | None = None,
+        remote: bool = False,
+    ) -> None:
         self.home = home
+        self._open = plane
+        self._remote = remote
         self._writer = writer
         self._clock = clock
-        self._plane: ControlPlane | None = None
-        self._limits: Limits | None = None
+        self._plane: Plane | None = None
+        self._limits: LimitVerbs | None = None
+        self._away = False
         self._closing: weakref.finalize[Any, Any] | None = None
         self._missing: dict[str, float] = {}
+        self._seen: set[str] = set()
         self._proven: tuple[int, bytes] | None = None
         self._start()
         _all.add(self)
@@ -117,14 +139,12 @@ class Slots:
         self._threads: ThreadPoolExecutor | None = None
 
     @property
-    def limits(self) -> Limits:
-        """The limits in the store; opened when first asked for."""
+    def limits(self) -> LimitVerbs:
+        """The limits of the control plane; opened when first asked for."""
         if self._limits is None:
-            from levada.control import ControlPlane  # lazy: where there are no limits, no database is loaded
-
             with self._opening:
                 if self._limits is None:
-                    plane = self._plane = ControlPlane(self.home)
+                    plane = self._plane = self._open() if self._open is not None else _of_home(self.home)
                     self._closing = weakref.finalize(self, plane.close)
                     self._limits = plane.limits
         return self._limits
@@ -285,6 +305,28 @@ class Slots:
     def _asking(self, holding: Holding, strict: bool) -> Callable[[], Grant | Verdict]:
         asked = 0.0
 
+        def ask_server() -> Grant | Verdict:
+            try:
+                outcome = self.limits.acquire(
+                    holding.names,
+                    holding.slots,
+                    holding.asker,
+                    strict=strict,
+                    lease=holding.lease,
+                    lease_seconds=holding.lease_seconds,
+                    wait=SERVER_WAITS,
+                )
+            except (ServerUnavailable, StoreUnavailable, TooManyRequests) as problem:
+                self._note_away(problem)
+                return Verdict(tuple(holding.names), None, AWAY_PAUSE)
+            self._away = False
+            if isinstance(outcome, Grant):
+                holding.grant = outcome
+            return outcome
+
+        if self._remote:
+            return ask_server
+
         def ask() -> Grant | Verdict:
             nonlocal asked
             # Between two entries in the list of those who wait, a look that writes nothing is enough; only who may
@@ -345,7 +387,15 @@ class Slots:
         started = clock.monotonic()
 
         def ask() -> Grant | Verdict:
-            return self.limits.pour(names, slots, strict=strict, now_us=clock.now_us())
+            try:
+                outcome = self.limits.pour(names, slots, strict=strict, now_us=clock.now_us())
+            except (ServerUnavailable, StoreUnavailable, TooManyRequests) as problem:
+                if not self._remote:
+                    raise
+                self._note_away(problem)
+                return Verdict(tuple(names), AWAY_PAUSE)
+            self._away = False
+            return outcome
 
         while True:
             needed = pause = SHORTEST_POLL
@@ -376,7 +426,8 @@ class Slots:
         if self._threads is None:
             from concurrent.futures import ThreadPoolExecutor  # lazy: only async waiters pay for it
 
-            self._threads = ThreadPoolExecutor(2, thread_name_prefix="levada-slots")
+            # A server holds its answers back, and each that waits for one keeps a thread.
+            self._threads = ThreadPoolExecutor(32 if self._remote else 2, thread_name_prefix="levada-slots")
         return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _known_missing(self, names: Sequence[str]) -> bool:
@@ -384,15 +435,33 @@ class Slots:
         now = time.monotonic()
         if all(self._missing.get(name, 0.0) > now for name in names):
             return True
-        known = self.limits.known(names) if (self.home / "levada.db").exists() else set()
+        known = self._known(names)
         for name in names:
             if name in known:
+                self._seen.add(name)
                 self._missing.pop(name, None)
             else:
                 self._missing[name] = now + REMEMBER_MISSING
         if len(self._missing) > MOST_REMEMBERED:
             self._missing.clear()
         return not known
+
+    def _known(self, names: Sequence[str]) -> set[str]:
+        if not self._remote:
+            return self.limits.known(names) if (self.home / "levada.db").exists() else set()
+        try:
+            return self.limits.known(names)
+        except (ServerUnavailable, StoreUnavailable, TooManyRequests) as problem:
+            # A limit that was seen bounds its tasks also while nobody answers: they wait. The others run.
+            self._note_away(problem)
+            return {name for name in names if name in self._seen}
+
+    def _note_away(self, problem: Exception) -> None:
+        if not self._away:
+            self._away = True
+            _log.warning(
+                "Concurrency limits cannot be asked for now; who needs slots waits until they can: %s", problem
+            )
 
     def _holds(self, holding: Holding, names: Sequence[str]) -> bool:
         if holding.grant is not None and holding.grant.lease is not None:
@@ -420,6 +489,12 @@ class Slots:
             _of_parents.append(self._plane)
         self._plane = self._limits = self._closing = None
         self._start()
+
+
+def _of_home(home: Path) -> Plane:
+    from levada.control import ControlPlane  # lazy: where there are no limits, no database is loaded
+
+    return ControlPlane(home)
 
 
 def tag_limits(tags: Sequence[str]) -> list[str]:

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from levada.wire.verbs import Plane
 
 
-def plane_of(settings: Settings, home: Path | None = None, *, version: str = "") -> Plane:
+def plane_of(
+    settings: Settings, home: Path | None = None, *, version: str = "", max_retries: int | None = None
+) -> Plane:
     """The control plane that settings name; opened when it is first asked.
 
     Args:
         settings: with `api.url` it is that server; else it works in this process, on `database.url` or on the home.
         home: another home than that of the settings.
         version: of Levada, told to a server.
+        max_retries: how often a request is sent again; as settings say unless given.
 
     Raises:
         ConfigurationError: `api.url` is no address.
@@ -25,7 +28,7 @@ def plane_of(settings: Settings, home: Path | None = None, *, version: str = "")
     if settings.api.url:
         from levada.client.http import RemotePlane, Transport  # lazy: only where a server is configured
 
-        return RemotePlane(Transport.from_settings(settings, version=version))
+        return RemotePlane(Transport.from_settings(settings, version=version, max_retries=max_retries))
     from levada.control import ControlPlane  # lazy: where a server is configured, no database is loaded
 
     here = home or settings.home.expanduser()

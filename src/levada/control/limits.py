@@ -204,6 +204,7 @@ class Limits:
         strict: bool = True,
         lease: bytes | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        wait: float = 0.0,
     ) -> Grant | Verdict:
         """Take slots in all the limits, or in none.
 
@@ -214,6 +215,7 @@ class Limits:
             strict: whether a limit that does not exist is an error; it bounds nothing otherwise.
             lease: 16 bytes by which the slots are renewed and released; made when it is not given.
             lease_seconds: how long they are held without being renewed.
+            wait: not looked at: the answer comes at once. A server holds it back.
 
         Who is refused and gave a `lease` is put on the list of those who wait: ask again with the same one at least
         once a second to keep the place there, and `release` it to leave.
@@ -224,6 +226,7 @@ class Limits:
         Raises:
             ConcurrencySlotAcquisitionError: a limit is missing (and `strict`), or has fewer slots than asked for.
         """
+        del wait
         wanted = distinct(names, slots)
 
         def work(seen: _Seen) -> Grant | Verdict:

@@ -316,10 +316,12 @@ class LimitVerbs(Protocol):
         strict: bool = True,
         lease: bytes | None = None,
         lease_seconds: float = 300.0,
+        wait: float = 0.0,
     ) -> Grant | Verdict:
         """POST /concurrency_limits/acquire: a `SlotsAnswer`, its `grant` or its `verdict`.
 
-        With `wait` in the body the answer of a refused asker is held back until a slot came free.
+        A server holds the answer to a refused asker back for up to `wait` seconds, until a slot came free; without a
+        server the answer comes at once.
         """
         ...
 

@@ -162,6 +162,9 @@ def test_lists_are_sorted_and_cut(client: SyncLevadaClient) -> None:
     assert [run.state.result() for run in client.read_flow_runs(limit=2, offset=1)] == [6, 4]
     assert client.read_flow_runs(offset=5) == []
     assert client.read_flow_runs(limit=0) == []
+    by_name = [run.name for run in client.read_flow_runs(sort="NAME_ASC")]
+    assert by_name == sorted(by_name)
+    assert [run.name for run in client.read_flow_runs(sort="-name")] == by_name[::-1]
 
 
 def test_lists_longer_than_a_page_are_read_to_their_limit(
@@ -183,10 +186,10 @@ def test_lists_longer_than_a_page_are_read_to_their_limit(
 def test_what_a_list_cannot_be_asked_for_is_an_error(client: SyncLevadaClient) -> None:
     with pytest.raises(TypeError, match="'colour'"):
         client.read_flow_runs(colour="red")
-    with pytest.raises(ObjectUnsupported, match=r"flow_run_filter\.deployment_id\.any_"):
-        client.read_flow_runs(flow_run_filter={"deployment_id": {"any_": []}})
-    with pytest.raises(ObjectUnsupported, match="NAME_ASC"):
-        client.read_flow_runs(sort="NAME_ASC")
+    with pytest.raises(ObjectUnsupported, match=r"flow_run_filter\.work_queue_name\.any_"):
+        client.read_flow_runs(flow_run_filter={"work_queue_name": {"any_": []}})
+    with pytest.raises(ObjectUnsupported, match="SHOE_SIZE"):
+        client.read_flow_runs(sort="SHOE_SIZE")
     with pytest.raises(ObjectUnsupported, match="newest first"):
         client.read_artifacts(sort="CREATED_ASC")
     with pytest.raises(AttributeError, match="read_everything"):

@@ -86,7 +86,7 @@ class Transport:
         self._pid = 0
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, version: str = "") -> Transport:
+    def from_settings(cls, settings: Settings, *, version: str = "", max_retries: int | None = None) -> Transport:
         """The transport to the server that the settings name.
 
         Raises:
@@ -100,7 +100,7 @@ class Transport:
             key=api.key,
             auth_string=api.auth_string,
             timeout=api.request_timeout,
-            max_retries=api.max_retries,
+            max_retries=api.max_retries if max_retries is None else max_retries,
             version=version,
         )
 

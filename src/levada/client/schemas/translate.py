@@ -23,6 +23,13 @@ _FIELDS: Final[dict[type[Struct], dict[str, str]]] = {
         "flow_run_filter.state.name.any_": "state_names",
         "flow_run_filter.start_time.after_": "started_after",
         "flow_run_filter.start_time.before_": "started_before",
+        "flow_run_filter.tags.any_": "tags_any",
+        "flow_run_filter.end_time.after_": "ended_after",
+        "flow_run_filter.end_time.before_": "ended_before",
+        "flow_run_filter.expected_start_time.after_": "expected_after",
+        "flow_run_filter.expected_start_time.before_": "expected_before",
+        "flow_run_filter.deployment_id.any_": "deployment_ids",
+        "flow_run_filter.flow_version.any_": "flow_versions",
         "flow_run_filter.parent_flow_run_id.any_": "parent_flow_run_ids",
         "flow_run_filter.parent_task_run_id.any_": "parent_task_run_ids",
         "flow_run_filter.parent_task_run_id.is_null_": "top_level",
@@ -62,6 +69,12 @@ _NEWEST_FIRST: Final[dict[type[Struct], tuple[str, bool] | None]] = {
 }
 """The field that turns the order round, and its value for newest first; None where newest first is the only order."""
 
+FLOW_RUN_SORTS: Final = frozenset({"id", "started", "ended", "expected", "name", "duration"})
+"""What flow runs can be sorted by, see `FlowRunQuery.sort`; each with `-` before it for the greatest first."""
+
+_COLUMNS: Final = {"NAME": "name", "END_TIME": "ended", "DURATION": "duration"}
+"""The same in the words of other orchestrators; all other times of theirs are in the order in which runs were made."""
+
 
 def fields_of(kind: type[Struct], given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a query for keywords that are fields already, filters, or a sort order.
@@ -74,10 +87,10 @@ def fields_of(kind: type[Struct], given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if value is None:
             continue
-        if name in kind.__struct_fields__:
-            fields[name] = _converted(name, value)
-        elif name == "sort":
+        if name == "sort":
             fields.update(_order(kind, value))
+        elif name in kind.__struct_fields__:
+            fields[name] = _converted(name, value)
         elif name.endswith("_filter"):
             fields.update(_conditions(kind, name, value))
         else:
@@ -110,10 +123,14 @@ def _leaves(path: str, given: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _order(kind: type[Struct], sort: Any) -> dict[str, Any]:
-    word = str(getattr(sort, "value", sort)).upper()
-    if not word.endswith(("_ASC", "_DESC")) or word.startswith("NAME"):
-        raise ObjectUnsupported(f"This list cannot be sorted by {word!r}; it is sorted by time.")
-    newest_first = word.endswith("_DESC")
+    text = str(getattr(sort, "value", sort))
+    word = text.upper()
+    column, _, direction = word.rpartition("_")
+    if kind is FlowRunQuery and (text.removeprefix("-") in FLOW_RUN_SORTS or column in _COLUMNS):
+        return {"sort": ("-" if direction == "DESC" else "") + _COLUMNS[column] if column in _COLUMNS else text}
+    if direction not in {"ASC", "DESC"} or column in {"", "NAME"}:
+        raise ObjectUnsupported(f"This list cannot be sorted by {text!r}; it is sorted by time.")
+    newest_first = direction == "DESC"
     turned = _NEWEST_FIRST[kind]
     if turned is None:
         if not newest_first:
