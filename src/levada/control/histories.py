@@ -27,6 +27,7 @@ from levada.store.bodies import (
     STATE_MASK,
     VERDICT,
     Entry,
+    N,
     RunBody,
     TaskBody,
     order,
@@ -53,6 +54,9 @@ TROUBLE = frozenset({SCHEDULED, FAILED, CANCELLED, CRASHED})
 """States of task runs whose message stands in the row: something went wrong, perhaps only once."""
 
 TAG_SEPARATOR = "\x1f"
+
+NOTICED = "noticed"
+"""In the details of a verdict: when it was found that the process is gone, microseconds since 1970."""
 
 TaskRecord = TaskOpened | TaskState | TaskChanged | TaskReused
 RunRecord = RunOpened | RunState | RunChanged
@@ -149,6 +153,7 @@ def merge_task(
     body.renamed = named if named != opened else None
     if before is not None and before.state == CANCELLING:
         _stand_by_cancelling(entries)
+    _withdraw_mistaken(entries, base)
     state, state_name = current_state(entries)
     if not is_open(state):
         holder = None
@@ -273,6 +278,26 @@ def _crash(entries: list[Entry], base: int, at: int, message: str, details: dict
     insert(entries, [epoch, n, CRASHED | VERDICT, at - base, attempt, None, message, details])
 
 
+def _withdraw_mistaken(entries: list[Entry], base: int) -> None:
+    """Take the verdict back that a process was lost, when it turns out that it had ended the subject before.
+
+    Its last records were on a disk while no server heard of it: the server was away, or it died before it could send
+    them. What a process still recorded after it was given up stays history.
+    """
+    verdict = entries[-1] if entries else None
+    if verdict is None or not verdict[2] & VERDICT or verdict[N] != CLOSED_N or len(verdict) <= DETAILS:
+        return
+    noticed = (verdict[DETAILS] or {}).get(NOTICED)
+    if not isinstance(noticed, int):
+        return
+    own = [one for one in entries if one[0] == verdict[0] and not one[2] & (VERDICT | DECIDED)]
+    ends = [one[N] for one in own if not is_open(one[2] & STATE_MASK) and base + one[DELTA] <= noticed]
+    if ends:
+        entries.pop()
+        verdict[N] = max(ends) - 1
+        insert(entries, verdict)
+
+
 class Decided(NamedTuple):
     """A state that the control plane gives a run.
 
@@ -373,6 +398,7 @@ def merge_run(
     body.openings.sort(key=_place)
     body.changes.sort(key=_place)
     _stand_by_cancelling(body.entries)
+    _withdraw_mistaken(body.entries, base)
     made = run_row(run, body, now)
     if before is not None and before == made._replace(changed=before.changed, writer=before.writer):
         made = before
@@ -471,4 +497,4 @@ def labels_of(body: RunBody) -> dict[str, Any]:
 
 def _openings_and_changes(body: RunBody) -> list[RunOpened | RunChanged]:
     records: list[RunOpened | RunChanged] = [*body.openings, *body.changes]
-    return sorted(records, key=_place)
+    return sorted(records, key=_place) if len(records) > 1 else records

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from levada.control.histories import crash_run, crash_task
+from levada.control.histories import NOTICED, crash_run, crash_task
 from levada.control.saving import save_flow_runs
 from levada.core.states import StateType, datetime_of
 from levada.store.base import FlowRunRow, TaskRunRow, Transaction
 from levada.store.bodies import RunBody
+from levada.store.limits import LimitTables
 from levada.wire.records import STATE_CODES
 
 _PAUSED = STATE_CODES[StateType.PAUSED]
@@ -38,7 +39,7 @@ class Loss(NamedTuple):
             f"{datetime_of(self.at):%Y-%m-%d %H:%M:%S} UTC; this was noticed at "
             f"{datetime_of(self.noticed):%Y-%m-%d %H:%M:%S} UTC."
         )
-        return f"{process} is gone.", {"reason": reason}
+        return f"{process} is gone.", {"reason": reason, NOTICED: self.noticed}
 
 
 def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> tuple[list[bytes], int]:
@@ -63,6 +64,8 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
             tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now, closes=loss.closes)
     save_flow_runs(transaction, before, lost)
     transaction.task_runs.replace(list(tasks.values()))
+    for limit in LimitTables(transaction).delete_leases_of(writer):
+        transaction.announce("limits", limit)  # its slots are free, and somebody may wait for them
     return list(before), len(tasks)
 
 

@@ -61,7 +61,10 @@ def _events(before: FlowRunRow | None, row: FlowRunRow, now: int) -> list[EventR
     body = RunBody.decode(row.body)
     known = [] if before is None else RunBody.decode(before.body).entries
     seen = {_identity(entry) for entry in known}
-    newest = order(known[-1]) if known else None
+    newest = None
+    if known:
+        last = _identity(known[-1])  # it may stand elsewhere now, see there
+        newest = next((order(entry) for entry in reversed(body.entries) if _identity(entry) == last), order(known[-1]))
     events: list[EventRow] = []
     follows: UUID | None = None
     previous = known[-1] if known else None
@@ -75,7 +78,10 @@ def _events(before: FlowRunRow | None, row: FlowRunRow, now: int) -> list[EventR
 
 
 def _identity(entry: Entry) -> tuple[Any, ...]:
-    """What stays of an entry wherever it stands: decided ones may move behind what its process recorded meanwhile."""
+    """What stays of an entry wherever it stands.
+
+    Decided ones may move behind what the process recorded meanwhile, mistaken verdicts before what it had recorded.
+    """
     return entry[0], -1 if entry[2] & (DECIDED | VERDICT) else entry[1], entry[2], entry[DELTA]
 
 

@@ -14,6 +14,7 @@ from levada.control import ControlPlane
 from levada.control.histories import facts_of_run, run_row
 from levada.control.ingest import ingest
 from levada.control.intake import Gate, sort_out
+from levada.control.losses import Loss, crash_what_is_open
 from levada.core.errors import RequestInvalid, TooManyRequests
 from levada.core.settings import LeaseSettings
 from levada.core.states import StateType
@@ -263,6 +264,54 @@ def test_late_records_of_a_fenced_process_change_no_state(plane: ControlPlane) -
     opened(plane, run)
     opened(plane, run, writer=V, epoch=2)
     plane.take_in(batch(make.run_state(run, StateType.COMPLETED, 2), first=3))
+    assert state_of(plane, run) is StateType.RUNNING
+
+
+def give_up(plane: ControlPlane, noticed: int) -> None:
+    """What the reconciler does when the lease of the writer is over."""
+    loss = Loss("Process 42", noticed - 20_000_000, noticed, "it said nothing for 20 seconds", closes=True)
+    plane.store.transact(lambda transaction: crash_what_is_open(transaction, W, loss))
+
+
+def test_a_run_that_had_ended_before_it_was_given_up_ends_as_it_did(plane: ControlPlane) -> None:
+    """The server was away while the process finished; its last records came hours after the verdict."""
+    run, task = make.new_id(), make.new_id()
+    opened(plane, run)
+    plane.take_in(batch(make.task_opened(task, run, started=True), first=3))
+    ended = make.tick()
+    give_up(plane, ended + 60_000_000)
+    assert (state_of(plane, run), plane.read_task_run(task).state_type) == (StateType.CRASHED, StateType.CRASHED)
+    last = [
+        make.task_state(task, run, StateType.COMPLETED, 5, at=ended - 10),
+        make.run_state(run, StateType.COMPLETED, 2, at=ended),
+    ]
+    for _ in range(2):
+        plane.take_in(batch(*last, first=4, ended=True))
+    assert (state_of(plane, run), plane.read_task_run(task).state_type) == (StateType.COMPLETED, StateType.COMPLETED)
+    names = [state.name for state in plane.flow_run_states(run)]
+    assert names == ["Pending", "Running", "Crashed", "Completed"]
+    with plane.store.read() as transaction:
+        told = [row[0] for row in transaction.execute("SELECT event FROM events ORDER BY id")]
+    assert told[-1] == "levada.flow-run.Completed"
+    assert told.count("levada.flow-run.Completed") == 1
+
+
+def test_what_a_process_records_after_it_was_given_up_is_history(plane: ControlPlane) -> None:
+    run = make.new_id()
+    opened(plane, run)
+    noticed = make.tick()
+    give_up(plane, noticed)
+    plane.take_in(batch(make.run_state(run, StateType.COMPLETED, 2, at=noticed + 1), first=3))
+    assert state_of(plane, run) is StateType.CRASHED
+
+
+def test_a_verdict_is_not_taken_back_once_the_run_has_gone_on_elsewhere(plane: ControlPlane) -> None:
+    run = make.new_id()
+    opened(plane, run)
+    ended = make.tick()
+    give_up(plane, ended + 60_000_000)
+    opened(plane, run, writer=V, epoch=2)
+    plane.take_in(batch(make.run_state(run, StateType.COMPLETED, 2, at=ended), first=3))
     assert state_of(plane, run) is StateType.RUNNING
 
 
