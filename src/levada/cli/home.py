@@ -25,6 +25,10 @@ _WHOLE_ID = 32
 _PAGE = 200
 
 
+class SeveralRunsError(ObjectNotFound):
+    """Several runs have the name that was given."""
+
+
 @contextmanager
 def control_plane(*, drain: bool = True) -> Iterator[Plane]:
     """The control plane of the server that is configured, or of the home.
@@ -113,7 +117,7 @@ def _only_one(by_name: list[Any], text: str, noun: str) -> str:
         return str(by_name[0].id)
     if by_name:
         several = "\n".join(f"  {run.id}  {run.state_name or ''}" for run in by_name)
-        raise ObjectNotFound(f"Several {noun}s are called {text!r}; name one by its id. The newest are:\n{several}")
+        raise SeveralRunsError(f"Several {noun}s are called {text!r}; name one by its id. The newest are:\n{several}")
     if _PART_OF_ID.fullmatch(text):
         return text.lower()
     listing = f"levada {noun.replace(' ', '-')} ls"
@@ -130,8 +134,18 @@ def find_any_run(plane: Plane, text: str) -> FlowRun | TaskRun:
     """
     try:
         return find_flow_run(plane, text)
+    except SeveralRunsError:
+        raise
     except ObjectNotFound as no_flow_run:
         try:
             return find_task_run(plane, text)
+        except SeveralRunsError:
+            raise
         except ObjectNotFound:
-            raise no_flow_run from None
+            if "several ids" in str(no_flow_run).lower():
+                raise no_flow_run from None
+            settings = get_current_settings()
+            raise ObjectNotFound(
+                f"There is no flow run and no task run called {text!r} in {settings.api.url or settings.home}, and no "
+                "id begins so; `levada flow-run ls` and `levada task-run ls` list them."
+            ) from None

@@ -96,6 +96,14 @@ def root(profile: str | None, prompt: bool | None) -> None:
     """Record, resume and look at runs of ordinary Python functions."""
     # The environment is how settings reach the processes that a command starts, too.
     if profile is not None:
+        from levada.settings.profiles import load_profiles  # lazy: loads a TOML parser
+
+        there_are = load_profiles().names
+        if profile not in there_are:
+            raise click.BadParameter(
+                f"there is no profile {profile!r}. Profiles of this home: {', '.join(sorted(there_are)) or 'none'}.",
+                param_hint="-p/--profile",
+            )
         os.environ["LEVADA_PROFILE"] = profile
     if prompt is not None:
         os.environ["LEVADA_CLI_PROMPT"] = str(prompt).lower()

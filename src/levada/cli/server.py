@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from levada.cli.login import login, logout
 from levada.cli.main import Suggesting
 from levada.cli.output import Cell, ago, output_option, print_details, print_json, print_table
 from levada.cli.server_keys import api_key
@@ -37,6 +38,8 @@ def command() -> None:
 
 
 command.add_command(api_key)
+command.add_command(login)
+command.add_command(logout)
 
 
 @command.command("start")

@@ -13,6 +13,7 @@ from levada.cli.main import Suggesting
 from levada.cli.output import Cell, ago, clock_time, confirm, output_option, print_json, print_table
 from levada.core.errors import ObjectNotFound
 from levada.settings import get_current_settings
+from levada.version import __version__
 
 if TYPE_CHECKING:
     from levada.wire.objects import ApiKeyView
@@ -117,9 +118,7 @@ def _state(key: ApiKeyView) -> Cell:
 
 @contextmanager
 def _administration() -> Iterator[Administration]:
-    from levada.control import ControlPlane  # lazy: `--help` needs no database
-    from levada.store.opening import open_store  # lazy: as above
+    from levada.client.places import plane_of  # lazy: `--help` needs no database
 
-    settings = get_current_settings()
-    with ControlPlane(settings.home, open_store(settings.home, settings.database)) as plane:
+    with plane_of(get_current_settings(), version=__version__) as plane:
         yield plane

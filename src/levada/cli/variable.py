@@ -114,7 +114,12 @@ def _read(name: str) -> VariableView:
 def _parsed(text: str) -> Any:
     try:
         return json.decode(text.encode())
-    except DecodeError:
+    except DecodeError as problem:
+        if text.lstrip().startswith(("{", "[", '"')):
+            click.echo(
+                f"The value looks like JSON but is none ({problem}), so it is kept as text; --text says so on purpose.",
+                err=True,
+            )
         return text
 
 

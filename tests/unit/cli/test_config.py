@@ -100,7 +100,9 @@ class TestProfiles:
         levada("-p", "loud", "config", "set", "logging.level=debug")
         assert "logging.level" not in levada.json("config", "view")
         assert levada.json("-p", "loud", "config", "view")["logging.level"]["value"] == "DEBUG"
-        assert "no profile 'laud'" in levada("-p", "laud", "config", "view", code=1).stderr
+        said = levada("-p", "laud", "config", "view", code=2).stderr
+        assert "-p/--profile: there is no profile 'laud'" in said
+        assert "LEVADA_PROFILE" not in said
         assert levada.json("-p", "loud", "version")["profile"] == "loud"
 
     def test_a_flow_follows_the_profile_it_is_run_with(self, levada):
