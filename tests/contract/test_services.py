@@ -164,7 +164,7 @@ def test_a_zombie_that_comes_back_is_fenced_and_changes_no_state(plane: ControlP
     writer = make.new_id()
     run = report(plane, writer)
     live_on(service, now_of(plane), now_of(plane) + LEASE + 4 * SECOND)
-    late = batch(writer, [make.run_state(run, StateType.COMPLETED, 3)], first=5)
+    late = batch(writer, [make.run_state(run, StateType.COMPLETED, 3, at=now_of(plane) + 2 * LEASE)], first=5)
     late.running = [(run, 1)]
     answer = plane.take_in(late)
     assert [(command.kind, command.run) for command in answer.commands] == [("fenced", run)]

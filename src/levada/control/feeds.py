@@ -165,7 +165,7 @@ class Feed(ABC, Generic[W]):
                 return [], True
             first = len(self._ring) - (self._end - follower.place)
             pending = [self._ring[number] for number in range(first, len(self._ring))]
-        taken = []
+        taken: list[News] = []
         for news in pending:
             if len(taken) == limit:
                 break

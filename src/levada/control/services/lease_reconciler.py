@@ -84,7 +84,11 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         return Result(
             done=processes,
             more=len(expired) == self.config.batch and processes > 0,
-            counts={"processes_lost": processes, "runs_crashed": crashed, "outages": int(presence.absent_since is not None)},
+            counts={
+                "processes_lost": processes,
+                "runs_crashed": crashed,
+                "outages": int(presence.absent_since is not None),
+            },
         )
 
     def _look(self, now: int) -> tuple[Presence, list[bytes]]:
@@ -137,8 +141,6 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         loss = Loss(named(row.pid, row.host), min(now, row.renewed or row.expires), now, how, closes=True)
         runs, tasks = crash_what_is_open(transaction, writer, loss)
         transaction.writers.renew(writer, row.renewed or row.expires, None, row.host, row.pid)
-        for name in LimitTables(transaction).delete_leases_of(writer):
-            transaction.announce("limits", name)
         transaction.announce("commands", writer.hex())
         if faults.armed:
             faults.reach("control.leases.before_commit")
