@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from msgspec import Raw
 from msgspec.msgpack import encode
 
 from levada.core.ids import uuid7_bytes
@@ -55,7 +54,7 @@ def batches(runs: int, tasks: int, size: int = 2_000, spread_seconds: float = 30
         at = start + number * step
         for record in records_of_run(new_id(at), writer, at, tasks, number):
             sequence += 1
-            batch.append((sequence, Raw(encode(record))))
+            batch.append((sequence, encode(record)))
         if len(batch) >= size:
             yield IngestBatch(writer, batch, "bench", 1)
             batch = []
@@ -63,9 +62,9 @@ def batches(runs: int, tasks: int, size: int = 2_000, spread_seconds: float = 30
         yield IngestBatch(writer, batch, "bench", 1, closing=True)
 
 
-def numbered(records: Iterable[Record]) -> list[tuple[int, Raw]]:
+def numbered(records: Iterable[Record]) -> list[tuple[int, bytes]]:
     """Records as they stand in a batch, counted from 1."""
-    return [(number, Raw(encode(record))) for number, record in enumerate(records, 1)]
+    return [(number, encode(record)) for number, record in enumerate(records, 1)]
 
 
 def encoded(batch: IngestBatch) -> bytes:

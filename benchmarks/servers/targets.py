@@ -68,7 +68,7 @@ class Target(ABC):
     @property
     def postgres_url(self) -> str | None:
         """Its database, when that is PostgreSQL."""
-        return self._postgres.url if self._postgres else None
+        return self._postgres.url() if self._postgres else None
 
     def start(self) -> None:
         """Start it and wait until it answers; raises `UnavailableError` when it does not."""
@@ -101,7 +101,7 @@ class Target(ABC):
                 self._process.wait()
             self._process = None
         if self._postgres:
-            self._postgres.stop()
+            self._postgres.stop("fast")
             self._postgres = None
         self._home.cleanup()
 
