@@ -207,6 +207,28 @@ def test_a_process_that_stood_still_past_its_lease_is_fenced_and_harmless(tmp_pa
         assert "Cancelled" in late, "what the process recorded after it was fenced is kept as history"
 
 
+def test_a_run_that_ended_while_the_server_was_away_is_believed_when_its_records_come(
+    tmp_path: Path, levada_home: Path
+) -> None:
+    with endpoint(tmp_path / "server", LeaseSettings(seconds=1.0, renew_seconds=0.2)) as server:
+        with report(server, levada_home, "wait", 3) as process:
+            process.said("stepped")
+            eventually(lambda: bool(runs(server)) and runs(server)[0].state_type is StateType.RUNNING)
+            server.go()
+            process.signal(signal.SIGUSR1)
+            process.ended()
+        reconciler = LeaseReconciler(server.plane, LeaseReconcilerConfig(lease_seconds=1.0))
+
+        def crashed() -> bool:
+            reconciler.turn()
+            return runs(server)[0].state_type is StateType.CRASHED
+
+        eventually(crashed)
+        server.come()
+        levada(levada_home, "journal", "ship", LEVADA_API_URL=server.url)
+        assert_complete(server, 3)
+
+
 def test_an_acknowledged_run_waits_for_the_server_step_by_step(server: Endpoint, levada_home: Path) -> None:
     with report(server, levada_home, "sleep", 20, LEVADA_JOURNAL_DURABILITY="acknowledged") as process:
         process.said("stepped")

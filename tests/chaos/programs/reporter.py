@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -30,6 +31,8 @@ def steps() -> int:
     """Call the task so many times, then do what was asked."""
     done = sum(step(number) for number in range(count))
     tell("stepped")
+    if how == "wait":
+        signal.sigwait([signal.SIGUSR1])
     if how == "sleep":
         while True:
             time.sleep(0.05)
@@ -43,6 +46,7 @@ def pooled() -> int:
 
 
 if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])  # in all threads: only who waits for it gets it
     if how == "pool":
         pooled()
     elif how == "fork":
