@@ -15,21 +15,20 @@ import pytest
 from levada.control.ingest import ingest
 from levada.core.errors import ConfigurationError, StoreUnavailable
 from levada.core.settings import DatabaseSettings
-from levada.core.states import StateType
+from levada.core.states import StateType, datetime_of
 from levada.store.base import Store, Transaction
 from levada.store.opening import open_store
 from levada.store.postgres import PostgresStore
 from levada.store.postgres.database import LOCKS, lock_numbers
 from levada.store.postgres.listening import MOST_BYTES, packed, unpacked
 from levada.store.postgres.partitions import (
-    TABLES,
-    WEEK,
+    WEEKS,
     drop_partition,
     ensure_partitions,
     first_id,
     partition_name,
     partitions,
-    start_of_week,
+    start_of,
 )
 from levada.testing import eventually
 from tests.postgres import PostgresServer
@@ -239,12 +238,13 @@ NOW = make.START
 class TestPartitions:
     def test_they_are_made_ahead_once(self, store: PostgresStore) -> None:
         made = store.transact(lambda transaction: ensure_partitions(transaction, NOW, 2))
-        assert len(made) == 3 * len(TABLES)
+        weekly, monthly = 3, len({start_of("task_runs", NOW + week * 7 * 86_400_000_000) for week in range(3)})
+        assert len(made) == 2 * weekly + 2 * monthly
         assert store.transact(lambda transaction: ensure_partitions(transaction, NOW, 2)) == []
         with store.read() as transaction:
             found = [one for one in partitions(transaction, "logs") if one.start is not None and one.start <= NOW + 1]
             assert partitions(transaction, "logs")[-1].name == "logs_default"
-        assert [one.start for one in found] == [start_of_week(NOW)]
+        assert [one.start for one in found] == [start_of("logs", NOW)]
 
     def test_rows_lie_in_the_partition_of_their_time(self, store: PostgresStore) -> None:
         store.transact(lambda transaction: ensure_partitions(transaction, NOW, 0))
@@ -254,7 +254,7 @@ class TestPartitions:
         with store.read() as transaction:
             for table in ("flow_runs", "logs"):
                 sql = f"SELECT tableoid::regclass::text FROM {table}"
-                assert transaction.execute(sql) == [(partition_name(table, start_of_week(NOW)),)]
+                assert transaction.execute(sql) == [(partition_name(table, start_of(table, NOW)),)]
 
     def test_rows_that_came_too_early_move_into_their_partition(self, store: PostgresStore) -> None:
         run = make.new_id()
@@ -269,7 +269,7 @@ class TestPartitions:
         store.transact(lambda transaction: ensure_partitions(transaction, NOW, 0))
         line = make.log_line(None, at=NOW)
         store.transact(lambda transaction: ingest(transaction, b"w" * 16, [(1, line)]))
-        name = partition_name("logs", start_of_week(NOW))
+        name = partition_name("logs", start_of("logs", NOW))
         for _ in range(2):
             store.transact(lambda transaction: drop_partition(transaction, name))
         with store.read() as transaction:
@@ -281,12 +281,15 @@ class TestPartitions:
             with pytest.raises(ValueError, match="no partition that can be dropped"), store.write() as transaction:
                 drop_partition(transaction, name)
 
-    def test_a_week_begins_on_monday_and_ids_are_in_it(self) -> None:
-        start = start_of_week(NOW)
-        week = round(WEEK.total_seconds()) * 1_000_000
-        assert start <= NOW < start + week
-        assert first_id(start) <= make.new_id() < first_id(start + week)
-        assert partition_name("logs", start) == "logs_p20251006"
+    def test_they_begin_on_mondays_and_ids_are_in_them(self) -> None:
+        for table, weeks in WEEKS.items():
+            start = start_of(table, NOW)
+            end = start + weeks * 7 * 86_400_000_000
+            assert start <= NOW < end
+            assert first_id(start) <= make.new_id() < first_id(end)
+            assert start_of(table, start) == start_of(table, end - 1) == start
+            assert datetime_of(start).strftime("%A %H:%M:%S.%f") == "Monday 00:00:00.000000"
+        assert partition_name("logs", start_of("logs", NOW)) == "logs_p20251006"
 
     def test_many_processes_make_them_at_once(self, store: PostgresStore) -> None:
         threads = [
@@ -298,7 +301,7 @@ class TestPartitions:
         for thread in threads:
             thread.join()
         with store.read() as transaction:
-            assert partition_name("events", start_of_week(NOW)) in [one.name for one in partitions(transaction)]
+            assert partition_name("events", start_of("events", NOW)) in [one.name for one in partitions(transaction)]
 
 
 def test_a_task_run_takes_at_most_400_bytes_of_disk(store: PostgresStore) -> None:

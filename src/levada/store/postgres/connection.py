@@ -19,6 +19,7 @@ class PostgresDialect:
 
     chunk = 20_000
     has_text_index = False
+    walks_states = False
 
     def along(self, table: str, index: str) -> str:
         """The table alone."""

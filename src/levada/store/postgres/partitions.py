@@ -1,8 +1,9 @@
 """Partitions of the tables that grow with time: made ahead, and dropped when everything in them is old.
 
-A partition holds a week, from Monday to Monday UTC. Runs and events are in the week of their id (UUID version 7 begins
-with the time), lines of log in the week in which they were written. A row of no partition's time goes to the table's
-default partition, and moves into its own when that is made.
+A partition holds one week of events or logs, or four weeks of runs, from Monday to Monday UTC: a query that cannot tell
+the time is planned for every one, so that they should not be many. Runs and events are in the weeks of their id (UUID
+version 7 begins with the time), lines of log in the week in which they were written. A row of no partition's time goes
+to the table's default partition, and moves into its own when that is made.
 """
 
 from __future__ import annotations
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 TABLES = {"flow_runs": "id", "task_runs": "id", "events": "id", "logs": "at"}
 """The partitioned tables, each with the column that tells a row's time."""
 
-WEEK = timedelta(weeks=1)
-AHEAD = 4
+WEEKS = {"flow_runs": 4, "task_runs": 4, "events": 1, "logs": 1}
+"""How many weeks a partition of each table holds."""
+
+AHEAD = 2
 """Weeks for which partitions are there in advance: so long may nobody look after them."""
+
+_WEEK_US = timedelta(weeks=1) // timedelta(microseconds=1)
+
+_FIRST_MONDAY = 4 * 86_400_000_000
+"""The first Monday of 1970."""
 
 _LOCK = "partitions"
 
@@ -60,12 +68,12 @@ def partitions(transaction: Transaction, table: str | None = None) -> list[Parti
 
 
 def ensure_partitions(transaction: Transaction, now: int, ahead: int = AHEAD) -> list[str]:
-    """Make the partitions of this week and the coming ones; the names of those that were not there.
+    """Make the partitions of now and the coming weeks; the names of those that were not there.
 
     Args:
         transaction: a writing one.
         now: microseconds since 1970.
-        ahead: how many weeks beyond this one.
+        ahead: for how many weeks beyond now.
     """
     wanted = _wanted(now, ahead)
     if not _missing(transaction, wanted):
@@ -90,11 +98,10 @@ def drop_partition(transaction: Transaction, name: str) -> None:
     transaction.execute(f'DROP TABLE IF EXISTS "{name}"')
 
 
-def start_of_week(at: int) -> int:
-    """The Monday before a moment, or at it; both in microseconds since 1970."""
-    moment = datetime_of(at)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return us_of(midnight - timedelta(days=midnight.weekday()))
+def start_of(table: str, at: int) -> int:
+    """When the partition of a moment begins; both in microseconds since 1970."""
+    length = WEEKS[table] * _WEEK_US
+    return at - (at - _FIRST_MONDAY) % length
 
 
 def first_id(at: int) -> bytes:
@@ -103,14 +110,17 @@ def first_id(at: int) -> bytes:
 
 
 def partition_name(table: str, start: int) -> str:
-    """The name of the partition that begins at a Monday."""
+    """The name of the partition that begins at a moment."""
     return f"{table}_p{datetime_of(start):%Y%m%d}"
 
 
 def _wanted(now: int, ahead: int) -> list[tuple[str, str]]:
-    first = start_of_week(now)
-    step = WEEK // timedelta(microseconds=1)
-    return [(table, partition_name(table, first + week * step)) for week in range(ahead + 1) for table in TABLES]
+    end = now + ahead * _WEEK_US
+    return [
+        (table, partition_name(table, start))
+        for table, weeks in WEEKS.items()
+        for start in range(start_of(table, now), end + 1, weeks * _WEEK_US)
+    ]
 
 
 def _missing(transaction: Transaction, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -123,7 +133,7 @@ def _span(table: str, name: str) -> tuple[int | None, int | None]:
         start = datetime.strptime(name.removeprefix(f"{table}_p"), "%Y%m%d").replace(tzinfo=UTC)
     except ValueError:
         return None, None  # the default partition
-    return us_of(start), us_of(start + WEEK)
+    return us_of(start), us_of(start) + WEEKS[table] * _WEEK_US
 
 
 def _make(transaction: Transaction, table: str, name: str) -> None:

@@ -106,7 +106,7 @@ CREATE TABLE task_runs (
 ) PARTITION BY RANGE (id);
 CREATE TABLE task_runs_default PARTITION OF task_runs DEFAULT;
 CREATE UNIQUE INDEX task_runs_by_id ON task_runs (id);
-CREATE INDEX task_runs_by_run ON task_runs (run, state, id);
+CREATE INDEX task_runs_by_run ON task_runs (run, id, state);
 CREATE INDEX task_runs_by_call ON task_runs (call, id);
 CREATE INDEX task_runs_by_state ON task_runs (state, id) WHERE state <> 5;
 CREATE INDEX task_runs_by_holder ON task_runs (holder) WHERE holder IS NOT NULL;

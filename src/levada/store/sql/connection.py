@@ -38,6 +38,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def walks_states(self) -> bool:
+        """Whether task runs of a run are one walk for each state (their index has the state before the id)."""
+        ...
+
+    @property
     def chunk(self) -> int:
         """How many values one statement may well have."""
         ...

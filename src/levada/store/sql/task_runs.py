@@ -163,6 +163,9 @@ def _arms(query: TaskRunQuery, codes: list[int] | None, calls: Sequence[int] | N
         _drop(filters, run=runs, call=calls, state=codes)
         return [Arm(along("by_id"), "r.id = ?", (task,)) for task in raw_or_none(query.ids) or ()]
     if runs is not None:
+        if not dialect.walks_states:
+            _drop(filters, call=calls, state=codes)
+            return [Arm(along("by_run"), "r.run = ?", (run,)) for run in runs]
         _drop(filters, call=calls)
         pairs = product(runs, ALL_STATES if codes is None else codes)
         return [Arm(along("by_run"), "r.run = ? AND r.state = ?", pair) for pair in pairs]

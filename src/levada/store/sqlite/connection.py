@@ -15,6 +15,7 @@ class SqliteDialect:
     chunk = 500
     """Far below what any SQLite allows."""
     has_text_index = True
+    walks_states = True
 
     def along(self, table: str, index: str) -> str:
         """A table with the index to walk, which fails loudly when there is none."""
