@@ -6,7 +6,7 @@ events, commit. Only then are the processes of this home told; those elsewhere a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -260,6 +260,8 @@ def _decide_flow_run(
             inputs.keep(transaction, identifier, name, value, by or None)
         inner = Wish(type=StateType.CANCELLING, name="Cancelling", message=_said("Cancelled with its parent", by))
         for child in (rows[one] for one in below if one in rows):
+            if _ends_with(child, rows):
+                continue
             told = decide(flow_run_facts(transaction, child, plane.lives_here), inner, FLOW_RUN_LAW)
             moved = judged_flow_run(child, told, inner, by, now)
             after += [] if moved is None else [moved]
@@ -272,6 +274,15 @@ def _decide_flow_run(
 
 def _word(row: FlowRunRow) -> Word:
     return row.writer or b"", row.id
+
+
+def _ends_with(child: FlowRunRow, rows: Mapping[bytes, FlowRunRow]) -> bool:
+    """Whether a subflow run executes in the process of the run that called it, which ends it as its own.
+
+    Told by itself, too, it would end first, and its parent would find that a call of it failed.
+    """
+    parent = rows.get(child.parent_run or b"")
+    return parent is not None and child.writer is not None and child.writer == parent.writer
 
 
 def _below(transaction: Transaction, run: bytes) -> list[bytes]:

@@ -178,13 +178,20 @@ class TestCancelling:
         assert [event.event.rpartition(".")[2] for event in events].count("Cancelling") == 1
 
     def test_subflow_runs_are_cancelled_with_it(self, plane: ControlPlane) -> None:
-        run, _ = running(plane)
+        run, writer = running(plane)
         child, _ = running(plane, parent_run=run)
+        inside = make.new_id()
+        opened = make.run_opened(inside, writer, parent_run=run)
+        shipped(plane, writer, opened, make.run_state(inside, T.RUNNING, 2), first=3)
         inner = plane.create_flow_run(NewFlowRun(flow_name="inner"))
         other, _ = running(plane)
         plane.cancel_flow_run(run)
         assert plane.read_flow_run(child).state_type is T.CANCELLING
         assert plane.read_flow_run(other).state_type is T.RUNNING
+        # What executes in the same process ends with its parent; its process is told of that one alone.
+        assert plane.read_flow_run(inside).state_type is T.RUNNING
+        told = shipped(plane, writer, running=[(run, 1), (inside, 1)]).commands
+        assert [order.run for order in told] == [run]
         assert plane.read_flow_run(inner.id).state_type is T.SCHEDULED
 
     def test_a_process_of_this_home_finds_it_in_its_inbox(self, plane: ControlPlane) -> None:
