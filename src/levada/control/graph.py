@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from levada.control.queries import Identifier, flow_run_row
-from levada.control.views import name_of_state, state_of, states, task_times, uuid_or_none
+from levada.control.views import name_of_state, state_of, task_times, uuid_or_none
 from levada.core.errors import RequestInvalid
 from levada.core.states import datetime_of, us_of
 from levada.store.bodies import TaskBody
@@ -79,8 +79,8 @@ def nodes(transaction: Transaction, run: FlowRunRow, rows: Sequence[TaskRunRow])
 
 def _node(row: TaskRunRow, key: str) -> GraphNode:
     body = TaskBody.decode(row.body)
-    started, ended = task_times(row, body, states(row.id, body.entries))
-    parents = dict.fromkeys(source for sources in (body.inputs or {}).values() for source in sources)
+    started, ended = task_times(row, body)
+    parents = dict.fromkeys(source for sources in body.inputs.values() for source in sources) if body.inputs else ()
     return GraphNode(
         id=UUID(bytes=row.id),
         kind="task-run" if body.child_run is None else "flow-run",

@@ -10,9 +10,10 @@ from uuid import UUID
 from msgspec.msgpack import Decoder
 
 from levada.control.histories import labels_of, result_of, tags_of, told
+from levada.core.courtesy import give_way
 from levada.core.ids import created_us, flow_id
 from levada.core.states import DEFAULT_NAMES, StateType, datetime_of
-from levada.store.base import UNKNOWN_STATE, ArtifactRow, FlowRow, FlowRunRow, LogRow, TaskRunRow
+from levada.store.base import FIRST_FINAL_STATE, UNKNOWN_STATE, ArtifactRow, FlowRow, FlowRunRow, LogRow, TaskRunRow
 from levada.store.bodies import (
     ATTEMPT,
     DELTA,
@@ -29,13 +30,14 @@ from levada.store.bodies import (
     unpacked,
 )
 from levada.wire.objects import ArtifactView, FlowRun, FlowView, Log, StateView, TaskRun
-from levada.wire.records import STATE_TYPES
+from levada.wire.records import STATE_CODES, STATE_TYPES
 
 NO_RESULTS: Mapping[bytes, list[Any]] = {}
 
 _decode = Decoder().decode
 
 _RUNNING = StateType.RUNNING
+_RUNNING_CODE = STATE_CODES[_RUNNING]
 
 
 def uuid_or_none(raw: bytes | None) -> UUID | None:
@@ -117,6 +119,7 @@ def missing_sources(rows: Sequence[TaskRunRow]) -> set[bytes]:
 
 def flow_run_view(row: FlowRunRow) -> FlowRun:
     """A flow run."""
+    give_way()
     body = RunBody.decode(row.body)
     openings = body.openings
     newest = openings[-1] if openings else None
@@ -164,11 +167,12 @@ def task_run_view(
         calls: key and code of what was called, by number.
         results: see `states`.
     """
+    give_way()
     body = TaskBody.decode(row.body)
     base = created_us(row.id)
     key, code = calls.get(row.call, ("", None))
     history = states(row.id, body.entries, results)
-    started, ended = task_times(row, body, history)
+    started, ended = task_times(row, body)
     return TaskRun(
         id=UUID(bytes=row.id),
         name=row.name or "",
@@ -213,25 +217,27 @@ def _attempts(entries: Sequence[Entry]) -> int:
     return sum(highest.values())
 
 
-def task_times(
-    row: TaskRunRow, body: TaskBody, history: Sequence[StateView]
-) -> tuple[datetime | None, datetime | None]:
+def task_times(row: TaskRunRow, body: TaskBody) -> tuple[datetime | None, datetime | None]:
     """When a task run first started, and when it ended, as far as it did."""
-    return next((state.timestamp for state in history if state.type is _RUNNING), None), _end(row, body)
+    base = created_us(row.id)
+    started = next((entry[DELTA] for entry in body.entries if entry[2] & STATE_MASK == _RUNNING_CODE), None)
+    return None if started is None else datetime_of(base + started), _end(row, body, base)
 
 
-def _end(row: TaskRunRow, body: TaskBody) -> datetime | None:
+def _end(row: TaskRunRow, body: TaskBody, base: int) -> datetime | None:
     """When the run that gave the present state ended; a later epoch that only took it over changes nothing."""
-    if row.state < STATE_TYPES.index(StateType.COMPLETED) or row.state == UNKNOWN_STATE:
+    if row.state < FIRST_FINAL_STATE or row.state == UNKNOWN_STATE:
         return None
-    own = [entry for entry in body.entries if not entry[2] & REUSED and entry[2] & STATE_MASK == row.state]
-    newest = body.entries[-1]
-    ended = own[-1] if own and newest[2] & REUSED else newest
-    return datetime_of(created_us(row.id) + ended[DELTA])
+    ended = newest = body.entries[-1]
+    if newest[2] & REUSED:
+        own = (entry for entry in reversed(body.entries) if not entry[2] & REUSED)
+        ended = next((entry for entry in own if entry[2] & STATE_MASK == row.state), newest)
+    return datetime_of(base + ended[DELTA])
 
 
 def log_view(row: LogRow) -> Log:
     """A line of log."""
+    give_way()
     return Log(
         id=row.id,
         timestamp=datetime_of(row.at),
@@ -247,6 +253,7 @@ def log_view(row: LogRow) -> Log:
 
 def artifact_view(row: ArtifactRow) -> ArtifactView:
     """An artifact."""
+    give_way()
     return ArtifactView(
         id=UUID(bytes=row.id),
         type=row.kind,
