@@ -412,3 +412,14 @@ def test_a_record_that_only_a_newer_levada_understands_is_kept_for_it(control: C
     with control.store.read() as transaction:
         kept = transaction.execute("SELECT writer, sequence, payload FROM unread_records")
     assert kept == [(process.writer, 3, payload)]
+
+
+def test_a_journal_that_is_for_a_server_is_left_to_it(control: ControlPlane, levada_home: Path) -> None:
+    """Its records, and what becomes of its runs, are the server's business, also when the process is gone."""
+    run = make.new_id()
+    writer = b"s" * 16
+    with JournalWriter(levada_home, writer=writer, destination="http://server.test/api") as journal:
+        journal.append(make.run_opened(run, writer))
+    report = control.drain()
+    assert (report.journals, report.records) == (0, 0)
+    assert [one.writer for one in writers(levada_home)] == [writer]
