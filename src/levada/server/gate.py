@@ -3,7 +3,8 @@
 All threads of a process share one interpreter. A list that is drawn up while a batch is taken in takes half of it away
 from the batch, and 200 people who look would leave it nothing. So lists, counts and graphs pass a gate: few at once,
 in order of arrival, as coroutines that cost nothing while they wait, and only while no batch and no change of state is
-at work. Reads that have waited long pass anyway, one at a time: a busy server is slow to read, but never silent.
+at work. Those that are inside pause for these (`levada.core.courtesy`). Reads that have waited long pass anyway, one
+at a time: a busy server is slow to read, but never silent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from levada.core.courtesy import Road, polite
 from levada.core.errors import TooManyRequests
 from levada.server.pattern import is_work
 
@@ -44,8 +46,8 @@ class Gate:
         self.patience = patience
         self.reading = 0
         """Reads inside."""
-        self.working = 0
-        """Batches and changes at work."""
+        self.road = Road()
+        """On which batches and changes are; reads that are inside pause for them at every row."""
         self.refused = 0
         """Reads that were sent away, ever."""
         self._line: deque[tuple[asyncio.Future[None], float]] = deque()
@@ -62,7 +64,7 @@ class Gate:
         Raises:
             TooManyRequests: the line is full.
         """
-        if not self._line and self.reading < self.places and not self.working:
+        if not self._line and self.reading < self.places and not self.road.urgent:
             self.reading += 1
             return
         if len(self._line) >= self.longest_line:
@@ -87,11 +89,11 @@ class Gate:
 
     def begin_work(self) -> None:
         """Say that a batch or a change is at work."""
-        self.working += 1
+        self.road.enter()
 
     def end_work(self) -> None:
         """Say that it is done."""
-        self.working -= 1
+        self.road.leave()
         self._admit()
 
     def _admit(self) -> None:
@@ -102,7 +104,7 @@ class Gate:
                 self._line.popleft()
                 continue
             waited = time.monotonic() - since
-            if self.working:
+            if self.road.urgent:
                 if self.reading or waited < self.patience:
                     break
             elif self.reading >= self.places:
@@ -113,7 +115,7 @@ class Gate:
         self._set_timer()
 
     def _set_timer(self) -> None:
-        if self._timer is not None or not self._line or not self.working or self.reading:
+        if self._timer is not None or not self._line or not self.road.urgent or self.reading:
             return
         due = self._line[0][1] + self.patience - time.monotonic()
         self._timer = asyncio.get_running_loop().call_later(max(0.001, due), self._due)
@@ -145,13 +147,15 @@ class Gated:
         opt: dict[str, Any] = scope["route_handler"].opt
         if opt.get("gate"):
             await self.gate.enter()
-            leave = self.gate.leave
+            with polite(self.gate.road):
+                await self._pass(scope, receive, send, self.gate.leave)
         elif is_work(str(scope.get("method", "GET")), opt):
             self.gate.begin_work()
-            leave = self.gate.end_work
+            await self._pass(scope, receive, send, self.gate.end_work)
         else:
             await self.app(scope, receive, send)
-            return
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, leave: Callable[[], None]) -> None:
         inside = True
 
         async def send_and_leave(message: Message) -> None:
