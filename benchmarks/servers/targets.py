@@ -14,12 +14,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from uuid import uuid4
 
-from tests.postgres import PostgresServer
-
 from benchmarks.environments import UnavailableError
 from benchmarks.prefect_server import START, free_port, session_cpu
 from benchmarks.servers.load import Request, ask
 from benchmarks.systems import FOREIGN, PREFECT, QUIET
+from tests.postgres import PostgresServer
 
 PAGE = 200
 
@@ -74,7 +73,6 @@ class Target(ABC):
         """Start it and wait until it answers; raises `UnavailableError` when it does not."""
         if self.database == "postgresql" and self._postgres is None:
             self._postgres = PostgresServer()
-            self._postgres.start()
         self.port = self.port or free_port()
         log = self.home / "server.log"
         started = time.perf_counter()
@@ -101,7 +99,7 @@ class Target(ABC):
                 self._process.wait()
             self._process = None
         if self._postgres:
-            self._postgres.stop("fast")
+            self._postgres.close()
             self._postgres = None
         self._home.cleanup()
 
