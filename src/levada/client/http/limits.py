@@ -40,7 +40,7 @@ class RemoteLimits:
 
     def create(self, name: str, slots: int, *, active: bool = True, decay: float = 0.0) -> LimitView:
         """Make a limit."""
-        return self._ask("POST", _PATH, LimitView, body=NewLimit(name, slots, active, decay))
+        return self._ask("POST", _PATH, LimitView, body=NewLimit(name, slots, active, decay), once=True)
 
     def upsert(self, name: str, slots: int, *, active: bool | None = None, decay: float | None = None) -> LimitView:
         """Make a limit, or change the one of that name."""
@@ -70,7 +70,7 @@ class RemoteLimits:
 
     def reset(self, name: str) -> int:
         """Take all slots of a limit back; how many were held."""
-        return self._ask("POST", f"{_PATH}/{segment(name)}/reset", Count).count
+        return self._ask("POST", f"{_PATH}/{segment(name)}/reset", Count, once=True).count
 
     def known(self, names: Sequence[str]) -> set[str]:
         """Those of the names for which there is a limit."""
@@ -115,7 +115,8 @@ class RemoteLimits:
     ) -> Grant | Verdict:
         """Use slots up; the server goes by its own clock."""
         del now_us
-        answer = self._ask("POST", f"{_PATH}/pour", SlotsAnswer, body=SlotsPoured(list(names), slots, strict))
+        body = SlotsPoured(list(names), slots, strict)
+        answer = self._ask("POST", f"{_PATH}/pour", SlotsAnswer, body=body, once=True)
         return answer.grant() if answer.granted else answer.verdict()
 
     def renew(self, grant: Grant, asker: Asker, *, lease_seconds: float = LEASE_SECONDS) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from msgspec import json
+from msgspec.structs import replace
 
 from levada.client.http.limits import RemoteLimits
 from levada.client.http.streams import messages
@@ -182,6 +183,8 @@ class RemotePlane:
     def create_flow_run(self, new: NewFlowRun, created_by: str = "") -> FlowRun:
         """Make a flow run; the server knows by whom."""
         del created_by
+        if new.idempotency_key is None:
+            new = replace(new, idempotency_key=uuid4().hex)  # asked twice because an answer was lost, it is made once
         return self._ask("POST", "/flow_runs", FlowRun, body=new)
 
     def change_flow_run(self, run: Run, change: FlowRunChange) -> FlowRun:
@@ -190,17 +193,17 @@ class RemotePlane:
 
     def delete_flow_run(self, run: Run) -> dict[str, int]:
         """Delete a flow run with everything inside."""
-        return self._ask("DELETE", f"/flow_runs/{named(run)}", dict[str, int])
+        return self._ask("DELETE", f"/flow_runs/{named(run)}", dict[str, int], once=True)
 
     def set_flow_run_state(self, run: Run, proposed: ProposedState, by: str = "") -> Decision:
         """Wish a flow run into a state; the server knows by whom."""
         del by
-        return self._ask("POST", f"/flow_runs/{named(run)}/set_state", Decision, body=proposed)
+        return self._ask("POST", f"/flow_runs/{named(run)}/set_state", Decision, body=_by_name(proposed))
 
     def set_task_run_state(self, task: Run, proposed: ProposedState, by: str = "") -> Decision:
         """Correct the state of a task run."""
         del by
-        return self._ask("POST", f"/task_runs/{named(task)}/set_state", Decision, body=proposed)
+        return self._ask("POST", f"/task_runs/{named(task)}/set_state", Decision, body=_by_name(proposed))
 
     def cancel_flow_run(self, run: Run, by: str = "") -> Decision:
         """Ask a flow run to stop."""
@@ -215,17 +218,18 @@ class RemotePlane:
     def resume_flow_run(self, run: Run, inputs: dict[str, Any] | None = None, by: str = "") -> Decision:
         """Let a paused or suspended run go on."""
         del by
-        return self._ask("POST", f"/flow_runs/{named(run)}/resume", Decision, body=GivenInputs(inputs))
+        return self._ask("POST", f"/flow_runs/{named(run)}/resume", Decision, body=GivenInputs(inputs), once=True)
 
     def retry_flow_run(self, run: Run, by: str = "") -> Decision:
         """Schedule an ended run again."""
         del by
-        return self._ask("POST", f"/flow_runs/{named(run)}/retry", Decision)
+        return self._ask("POST", f"/flow_runs/{named(run)}/retry", Decision, once=True)
 
     def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
         """A new scheduled run that reuses what the old one completed, but these tasks."""
         del by
-        return self._ask("POST", f"/flow_runs/{named(run)}/fork", FlowRun, body=ForkChoice(list(task_keys)))
+        choice = ForkChoice(list(task_keys))
+        return self._ask("POST", f"/flow_runs/{named(run)}/fork", FlowRun, body=choice, once=True)
 
     def read_inputs(self, run: Run, prefix: str = "") -> list[RunInput]:
         """Values given to a run, by key."""
@@ -246,7 +250,7 @@ class RemotePlane:
     def start_bulk(self, action: BulkAction, by: str = "") -> BulkJob:
         """Preview or start something to be done with many runs."""
         del by
-        return self._ask("POST", "/bulk_jobs", BulkJob, body=action)
+        return self._ask("POST", "/bulk_jobs", BulkJob, body=action, once=not action.preview)
 
     def read_bulk(self, job: UUID) -> BulkJob:
         """How far a bulk action is."""
@@ -318,7 +322,7 @@ class RemotePlane:
         self, name: str, scopes: Sequence[str] = ("*",), expires: datetime | None = None
     ) -> tuple[ApiKeyView, str]:
         """Make a key; its text is shown this once."""
-        made = self._ask("POST", "/api_keys", MadeApiKey, body=NewApiKey(name, list(scopes), expires))
+        made = self._ask("POST", "/api_keys", MadeApiKey, body=NewApiKey(name, list(scopes), expires), once=True)
         return made.key, made.text
 
     def read_api_keys(self) -> list[ApiKeyView]:
@@ -356,6 +360,11 @@ class RemotePlane:
         except ObjectNotFound:
             return False
         return True
+
+
+def _by_name(proposed: ProposedState) -> ProposedState:
+    """A wish that has a name, so that repeating it changes nothing."""
+    return proposed if proposed.transition_id is not None else replace(proposed, transition_id=uuid4().hex)
 
 
 def _page(sent: Any) -> Page:

@@ -1,4 +1,10 @@
-"""Requests to a server: sent, sent again where that helps, and answered with a value or with the error it means."""
+"""Requests to a server: sent, sent again where that helps, and answered with a value or with the error it means.
+
+What could not be sent at all, and what the server sent away (429, 503), is sent again always. What may have been
+carried out, with its answer lost on the way (a broken connection, 408, 502, 504), is sent again only where carrying it
+out twice comes to the same as once: `once=True` says that it does not. Pauses double and are jittered; `Retry-After` is
+kept to.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +15,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import msgspec
 import urllib3
@@ -33,6 +39,12 @@ WORTH_PACKING: Final = 4096
 
 AGAIN: Final = frozenset({408, 429, 502, 503, 504})
 """Statuses after which a request is sent again."""
+
+SENT_AWAY: Final = frozenset({429, 503})
+"""Those of them that say that nothing was done."""
+
+_NOWHERE: Final = "There is nothing at this address"
+"""How a server's answer begins when it does not know the path, rather than the thing."""
 
 _JSON, _MSGPACK = "application/json", "application/msgpack"
 
@@ -80,6 +92,9 @@ class Transport:
             raise_on_status=False,
             redirect=0,
         )
+        self._careful = self._retries.new(read=False, other=False, status_forcelist=SENT_AWAY)
+        self._max_retries = max_retries
+        self._version = version
         self._headers = {"user-agent": f"levada/{version}" if version else "levada", **_authority(key, auth_string)}
         self._lock = threading.Lock()
         self._pools: urllib3.PoolManager | None = None
@@ -113,12 +128,26 @@ class Transport:
 
     @overload
     def ask(
-        self, method: str, path: str, answer: type[T], *, query: Mapping[str, Any] | None = ..., body: Any = ...
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        query: Mapping[str, Any] | None = ...,
+        body: Any = ...,
+        once: bool = ...,
     ) -> T: ...
 
     @overload
     def ask(
-        self, method: str, path: str, answer: None = ..., *, query: Mapping[str, Any] | None = ..., body: Any = ...
+        self,
+        method: str,
+        path: str,
+        answer: None = ...,
+        *,
+        query: Mapping[str, Any] | None = ...,
+        body: Any = ...,
+        once: bool = ...,
     ) -> None: ...
 
     def ask(
@@ -129,6 +158,7 @@ class Transport:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        once: bool = False,
     ) -> Any:
         """One request.
 
@@ -138,12 +168,15 @@ class Transport:
             answer: type of the value that the answer holds; None when it holds none.
             query: parameters; those that are None are left out.
             body: anything that msgspec encodes; None for no body.
+            once: carrying it out twice is something else than once, so it is not repeated when it may have arrived.
 
         Raises:
             LevadaError: the error that the server's problem stands for, e.g. `ObjectNotFound`.
             ServerUnavailable: nobody answers, or not now.
         """
-        response = self._send(method, path, query, None if body is None else json.encode(body), _JSON, _JSON)
+        content = None if body is None else json.encode(body)
+        retries = self._careful if once else self._retries
+        response = self._send(method, path, query, content, _JSON, _JSON, retries=retries)
         if answer is None:
             return None
         try:
@@ -165,8 +198,12 @@ class Transport:
         headers = {}
         if len(body) >= WORTH_PACKING:
             body, headers = gzip.compress(body, 1), {"content-encoding": "gzip"}
-        response = self._send("POST", "/ingest", None, body, _MSGPACK, _MSGPACK, headers, again=False)
-        return msgpack.decode(response.data, type=IngestAnswer)
+        never = Retry(0, redirect=0, raise_on_status=False)
+        response = self._send("POST", "/ingest", None, body, _MSGPACK, _MSGPACK, headers, retries=never)
+        try:
+            return msgpack.decode(response.data, type=IngestAnswer)
+        except msgspec.DecodeError as problem:
+            raise self._strange("POST", "/ingest", problem) from problem
 
     def follow(self, path: str, query: Mapping[str, Any], last: str | None, silence: float) -> Iterator[bytes]:
         """The lines of a stream, until it ends or is silent for so many seconds."""
@@ -184,7 +221,7 @@ class Transport:
             raise self._away(problem) from problem
         try:
             if response.status >= 400:
-                raise self._error(response.status, response.read(), response.headers)
+                raise self._error(response.status, response.read(), response.headers, f"GET {path}")
             yield from _lines(response)
         except HTTPError:
             return  # silent for too long, or the server is gone; whoever follows decides whether to come back
@@ -202,7 +239,7 @@ class Transport:
         wanted: str,
         more: Mapping[str, str] | None = None,
         *,
-        again: bool = True,
+        retries: Retry | None = None,
     ) -> urllib3.BaseHTTPResponse:
         headers = {**self._headers, "accept": f"{wanted}, application/problem+json", "accept-encoding": "gzip"}
         if body is not None:
@@ -214,23 +251,18 @@ class Transport:
                 body=body,
                 headers={**headers, **(more or {})},
                 timeout=Timeout(connect=min(CONNECT_SECONDS, self._timeout), read=self._timeout),
-                retries=self._retries if again else Retry(0, redirect=0, raise_on_status=False),
+                retries=retries or self._retries,
             )
         except HTTPError as problem:
             raise self._away(problem) from problem
         if response.status >= 300:
-            raise self._error(response.status, response.data, response.headers)
+            raise self._error(response.status, response.data, response.headers, f"{method} {path}")
         return response
 
     def _manager(self) -> urllib3.PoolManager:
         with self._lock:
             if self._pools is None or self._pid != os.getpid():
-                proxy = _proxy(self.url)
-                self._pools = (
-                    urllib3.ProxyManager(proxy, num_pools=4, maxsize=16)
-                    if proxy
-                    else urllib3.PoolManager(num_pools=4, maxsize=16)
-                )
+                self._pools = _pools(self.url)
                 self._pid = os.getpid()
             return self._pools
 
@@ -241,16 +273,24 @@ class Transport:
     def _away(self, problem: HTTPError) -> ServerUnavailable:
         cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
         told = re.sub(r"^.*?(Connection.*?object at 0x\w+>|Pool\(.*?\)): ?", "", str(cause)) or type(cause).__name__
+        gave_up = isinstance(problem, MaxRetryError) and self._max_retries > 0
+        tried = f", tried {self._max_retries + 1} times" if gave_up else ""
         return ServerUnavailable(
-            f"The Levada server at {self.url} does not answer: {told} Is it running (`levada server status`), and is "
-            "LEVADA_API_URL right? Without LEVADA_API_URL runs are recorded in the home and need no server."
+            f"The Levada server at {self.url} does not answer{tried}: {told.rstrip('.')}. Is it running (`levada "
+            "server status`; `levada server start` starts one), and is LEVADA_API_URL right? Without LEVADA_API_URL "
+            "runs are recorded in the home and need no server."
         )
 
-    def _error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception:
+    def _error(self, status: int, body: bytes, headers: Mapping[str, str], asked: str) -> Exception:
         try:
             problem = json.decode(body, type=Problem)
         except msgspec.DecodeError:
             problem = Problem(status=status)
+        if status == 405 or problem.detail.startswith(_NOWHERE):
+            return ServerError(
+                f"The server at {self.url} does not know {asked}. It is probably older than Levada here"
+                f"{f' ({self._version})' if self._version else ''}: upgrade it."
+            )
         kind = _class_of(problem.type, status)
         detail = problem.detail or f"{self.url} answered with status {status}; is that the address of a Levada server?"
         if status == 401:
@@ -285,6 +325,23 @@ def _class_of(kind: str, status: int) -> type[errors.LevadaError]:
     if isinstance(found, type) and issubclass(found, errors.LevadaError):
         return found
     return ServerUnavailable if status in AGAIN else ServerError
+
+
+def _pools(url: str) -> urllib3.PoolManager:
+    """Connections to an address: by the proxy and with the authorities that the environment names."""
+    options: dict[str, Any] = {"num_pools": 4, "maxsize": 16}
+    authorities = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if authorities and not os.environ.get("SSL_CERT_FILE"):  # that one is followed by the ssl module itself
+        options["ca_certs"] = authorities
+    proxy = _proxy(url)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    given = urlsplit(proxy if "//" in proxy else f"http://{proxy}")
+    if given.username is not None:
+        user = f"{unquote(given.username)}:{unquote(given.password or '')}"
+        options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=user)
+    where = given.netloc.rpartition("@")[2]
+    return urllib3.ProxyManager(f"{given.scheme}://{where}", **options)
 
 
 def _proxy(url: str) -> str | None:

@@ -24,7 +24,8 @@ class RemoteVariables:
 
     def set(self, name: str, value: Any, tags: list[str] | None = None, *, overwrite: bool = False) -> VariableView:
         """Make a variable, or with `overwrite` replace one."""
-        return self._ask("PUT", f"/variables/{segment(name)}", VariableView, body=GivenVariable(value, tags, overwrite))
+        body = GivenVariable(value, tags, overwrite)
+        return self._ask("PUT", f"/variables/{segment(name)}", VariableView, body=body, once=not overwrite)
 
     def get(self, name: str) -> VariableView | None:
         """A variable; None when there is none of that name."""
@@ -46,9 +47,8 @@ class RemoteVariables:
         self, name: str, *, value: Any = UNSET, tags: list[str] | None = None, new_name: str | None = None
     ) -> VariableView:
         """Change what is given of a variable."""
-        return self._ask(
-            "PATCH", f"/variables/{segment(name)}", VariableView, body=VariableChange(value, tags, new_name)
-        )
+        body = VariableChange(value, tags, new_name)
+        return self._ask("PATCH", f"/variables/{segment(name)}", VariableView, body=body, once=new_name is not None)
 
     def unset(self, name: str) -> bool:
         """Remove a variable; False when there was none."""
