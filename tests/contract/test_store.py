@@ -17,6 +17,7 @@ from levada.core.errors import ParameterError
 from levada.core.settings import DatabaseSettings
 from levada.core.states import StateType, datetime_of
 from levada.store.base import EventRow, Store, Transaction, WriterRow
+from levada.store.migrations.standing import WORKS_WITH_KEY
 from levada.store.opening import open_store
 from levada.testing import eventually
 from levada.wire.events import EventQuery
@@ -53,9 +54,11 @@ def empty(store: Store) -> None:
     with store.write() as transaction:
         tables = transaction.execute(
             "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
-            "AND relnamespace = current_schema()::regnamespace AND relname <> 'alembic_version'"
+            "AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('alembic_version', 'meta')"
         )
         transaction.execute("; ".join(f"DELETE FROM {table}" for (table,) in tables))
+        # What the database says about its schema is no row of a test.
+        transaction.execute("DELETE FROM meta WHERE key <> ?", (WORKS_WITH_KEY,))
 
 
 def take_in(store: Store, *records: Record, writer: bytes | None = None) -> None:
@@ -698,6 +701,13 @@ class TestTextOfLogs:
     def test_lines_are_found_by_their_text(self, lines: Store, text: str, found: list[int]) -> None:
         everything = messages(lines)
         assert messages(lines, text=text) == [everything[number] for number in found]
+
+    def test_in_the_end_no_line_waits_for_its_index(self, store: Store) -> None:
+        take_in(store, *(make.log_line(None, f"line {number}") for number in range(3)))
+        while store.transact(lambda transaction: transaction.logs.index_text(2)):
+            continue
+        with store.read() as transaction:
+            assert not transaction.logs.unindexed()
 
     def test_what_is_deleted_is_found_no_more(self, lines: Store) -> None:
         with lines.write() as transaction:
