@@ -1,6 +1,6 @@
-"""Writes the reference pages that are made from the code: settings, commands and the HTTP API.
+"""Writes the reference pages that are made from the code: settings, commands, services and the HTTP API.
 
-    python tools/generate_reference.py           write docs/reference/{settings,cli,api}.md
+    python tools/generate_reference.py           write docs/reference/{settings,cli,api,services}.md
     python tools/generate_reference.py --check   say which of them is stale; the exit code tells
 
 A test in `tests/shape` holds them current.
@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 from api_reference import api_page
+from services_reference import services_page
 from tree import ROOT, shown
 
 from levada.cli.main import root
@@ -79,7 +80,12 @@ and needs `--yes` elsewhere.
 
 def pages() -> dict[str, str]:
     """Every generated page, by file name."""
-    return {"settings.md": settings_page(), "cli.md": cli_page(), "api.md": api_page(_NOTE)}
+    return {
+        "settings.md": settings_page(),
+        "cli.md": cli_page(),
+        "api.md": api_page(_NOTE),
+        "services.md": services_page(_NOTE),
+    }
 
 
 def settings_page() -> str:
