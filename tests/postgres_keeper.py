@@ -47,7 +47,7 @@ def account() -> dict[str, Any]:
         try:
             found = pwd.getpwnam(name)
         except KeyError:
-            continue
+            continue  # this machine has no such user; the last resort is below
         return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
     raise SystemExit("PostgreSQL does not run as root, and this machine has neither a user 'postgres' nor 'nobody'.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -68,11 +68,8 @@ def test_what_is_old_goes_and_nothing_else_even_when_the_removal_is_cut_off(
         store = SqliteStore(Path(folder) / "levada.db")
         aged = Aged(store, plans)
         must_stay = aged.runs_that_must_stay(LIMITS)
-        with cut_off_after(commits):
-            try:
-                Removal(store, LIMITS, rows=rows).run()
-            except CutOffError:
-                pass
+        with cut_off_after(commits), suppress(CutOffError):
+            Removal(store, LIMITS, rows=rows).run()
         there = what_is_there(store)
         assert must_stay <= there.flow_runs
         assert there.orphans == set()
