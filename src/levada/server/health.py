@@ -23,13 +23,27 @@ class Version(Struct):
     """Changes when an old client can no longer be understood."""
 
 
-@get("/api/health", opt=OPEN, sync_to_thread=False, tags=["server"], summary="Whether the process answers")
+@get(
+    "/api/health",
+    operation_id="health",
+    opt=OPEN,
+    sync_to_thread=False,
+    tags=["server"],
+    summary="Whether the process answers",
+)
 def health() -> Health:
     """Say that the process answers; the database is not asked."""
     return Health()
 
 
-@get("/api/ready", opt=OPEN, sync_to_thread=True, tags=["server"], summary="Whether the server can work")
+@get(
+    "/api/ready",
+    operation_id="ready",
+    opt=OPEN,
+    sync_to_thread=True,
+    tags=["server"],
+    summary="Whether the server can work",
+)
 def ready(plane: ThePlane) -> Health:
     """Ask the database a word; 503 when it does not answer."""
     with plane.store.read() as transaction:
@@ -37,7 +51,14 @@ def ready(plane: ThePlane) -> Health:
     return Health()
 
 
-@get("/api/version", opt=OPEN, sync_to_thread=False, tags=["server"], summary="The version of the server")
+@get(
+    "/api/version",
+    operation_id="version",
+    opt=OPEN,
+    sync_to_thread=False,
+    tags=["server"],
+    summary="The version of the server",
+)
 def version() -> Version:
     """Say which version serves."""
     return Version()
