@@ -7,12 +7,13 @@ deletion that is cut off leaves a run with fewer task runs, and can simply be as
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from levada.control.histories import is_open
 from levada.control.queries import Identifier, flow_run_row
 from levada.core.errors import UnfinishedRun
-from levada.store.base import LogTable, Store, TaskRunTable, Transaction
+from levada.store.base import FlowRunRow, LogTable, Store, TaskRunTable, Transaction
 
 ROWS_AT_ONCE = 5_000
 
@@ -34,11 +35,25 @@ def delete_flow_run(store: Store, run: Identifier) -> dict[str, int]:
     for doomed_run in reversed(doomed):
         gone["task_runs"] += _in_batches(store, doomed_run, lambda tables: tables.task_runs)
         gone["logs"] += _in_batches(store, doomed_run, lambda tables: tables.logs)
-        with store.write() as transaction:
-            gone["artifacts"] += transaction.artifacts.delete_of_run(doomed_run)
-            transaction.flow_runs.delete(doomed_run)
-            gone["flow_runs"] += 1
+        gone["artifacts"] += store.transact(partial(_last, run=doomed_run))
+        gone["flow_runs"] += 1
     return gone
+
+
+def _last(transaction: Transaction, run: bytes) -> int:
+    """Remove a run's artifacts and its row; how many artifacts went."""
+    _hold(transaction, run)
+    artifacts = transaction.artifacts.delete_of_run(run)
+    transaction.flow_runs.delete(run)
+    transaction.announce("runs", run.hex())
+    return artifacts
+
+
+def _hold(transaction: Transaction, run: bytes) -> None:
+    """Keep others from a run while a part of it is removed; one that was begun again meanwhile is left alone."""
+    transaction.lock(run)
+    for row in transaction.flow_runs.load([run]).values():
+        _must_have_ended(row)
 
 
 def _with_subflow_runs(transaction: Transaction, run: bytes) -> list[bytes]:
@@ -47,19 +62,26 @@ def _with_subflow_runs(transaction: Transaction, run: bytes) -> list[bytes]:
     for parent in found:
         found += [child for child in transaction.flow_runs.children(parent) if child not in found]
     for row in transaction.flow_runs.load(found).values():
-        if is_open(row.state):
-            raise UnfinishedRun(
-                f"Flow run {row.name!r} ({UUID(bytes=row.id)}) has not ended, so it cannot be deleted. "
-                f"Cancel it first: levada flow-run cancel {UUID(bytes=row.id)}"
-            )
+        _must_have_ended(row)
     return found
 
 
+def _must_have_ended(row: FlowRunRow) -> None:
+    if is_open(row.state):
+        raise UnfinishedRun(
+            f"Flow run {row.name!r} ({UUID(bytes=row.id)}) has not ended, so it cannot be deleted. "
+            f"Cancel it first: levada flow-run cancel {UUID(bytes=row.id)}"
+        )
+
+
 def _in_batches(store: Store, run: bytes, table: Callable[[Transaction], TaskRunTable | LogTable]) -> int:
+    def work(transaction: Transaction) -> int:
+        _hold(transaction, run)
+        return table(transaction).delete_of_run(run, ROWS_AT_ONCE)
+
     total = 0
     while True:
-        with store.write() as transaction:
-            count = table(transaction).delete_of_run(run, ROWS_AT_ONCE)
+        count = store.transact(work)
         total += count
         if count < ROWS_AT_ONCE:
             return total
