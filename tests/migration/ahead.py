@@ -14,6 +14,7 @@ on the schema of this tree. Both work through `LEVADA_TEST_ADVANCE`: a command t
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import shutil
@@ -58,7 +59,9 @@ def prepare(home: Path, url: str | None) -> None:
 @cache
 def _template(command: str) -> Path:
     """The file that the command makes; made once, because a process for each test would take minutes."""
-    path = Path(tempfile.mkdtemp(prefix="levada-ahead-")) / "levada.db"
+    folder = tempfile.mkdtemp(prefix="levada-ahead-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "levada.db"
     _run(command, str(path))
     return path
 
