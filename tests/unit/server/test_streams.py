@@ -19,10 +19,11 @@ from levada.control.ingest import ingest
 from levada.control.services.outbox import Outbox
 from levada.control.streaming import EventsWanted, Feeds, LogsWanted, RunsWanted
 from levada.core.errors import RequestInvalid
-from levada.core.settings import Settings
+from levada.core.settings import DatabaseSettings, Settings
 from levada.core.states import StateType
 from levada.server.app import create_app
 from levada.server.streams import check_place, messages
+from levada.store.opening import open_store
 from levada.testing import eventually
 from levada.wire.events import Event, EventQuery
 from levada.wire.records import Record
@@ -30,10 +31,15 @@ from tests.unit.control import records as make
 
 Message = dict[str, Any]
 
+_USED = ("events", "logs", "flow_runs", "task_runs", "writers", "meta")
+"""Tables that the tests of this module share where the database is PostgreSQL."""
 
-@pytest.fixture
-def plane(tmp_path: Path) -> Iterator[ControlPlane]:
-    with ControlPlane(tmp_path) as made:
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def plane(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ControlPlane]:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    with ControlPlane(tmp_path, open_store(tmp_path, DatabaseSettings(url=url))) as made:
+        made.store.transact(lambda transaction: [transaction.execute(f"DELETE FROM {name}") for name in _USED])
         yield made
 
 
