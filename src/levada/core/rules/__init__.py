@@ -9,6 +9,8 @@ Life of a thing: a wish → each rule in turn lets it pass, changes it, or decid
 of the rule and a sentence for people when it is no plain yes. See `docs/explanation/law.md`.
 """
 
+from __future__ import annotations
+
 from levada.core.rules.facts import Effect, Protects, Rule, RunFacts, Verdict, Wish
 from levada.core.rules.law import FLOW_RUN_LAW, TASK_RUN_LAW, decide
 
