@@ -313,6 +313,10 @@ class LogTable(Protocol):
         """A page by time and id."""
         ...
 
+    def unindexed(self) -> bool:
+        """Whether lines wait for `index_text`."""
+        ...
+
     def index_text(self, limit: int) -> int:
         """Take up to so many lines into the index of text; how many were waiting for it.
 

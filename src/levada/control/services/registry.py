@@ -14,6 +14,7 @@ from levada.control.services.outbox import Outbox
 from levada.control.services.pause_expiry import PauseExpiry
 from levada.control.services.retention import Retention
 from levada.control.services.sizes import Sizes
+from levada.control.services.text_index import TextIndex
 from levada.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ SERVICES: tuple[type[Service[Any]], ...] = (
     LimitWaiters,
     Retention,
     Sizes,
+    TextIndex,
 )
 
 

@@ -40,6 +40,11 @@ class Logs:
         )
         return RowPage([LogRow(*row) for row in rows], following)
 
+    def unindexed(self) -> bool:
+        if not self._connection.dialect.has_text_index:
+            return False
+        return bool(self._connection.rows("SELECT id FROM logs_unindexed LIMIT 1"))
+
     def index_text(self, limit: int) -> int:
         if not self._connection.dialect.has_text_index:
             return 0
