@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from levada.server.presence import running
+from levada.server.process import LAST_REQUESTS_SECONDS
 from levada.store.migrations.standing import HEAD
 from levada.testing import eventually
 from tests.integration.servers import Server, children_of, free_port, levada, serving
@@ -279,3 +280,30 @@ def test_clients_that_go_away_in_the_middle_harm_nobody() -> None:
         assert server.ask("POST", "/api/flow_runs/filter", {})[0] == 200
         assert server.stop() == 0
         assert "Traceback" not in server.rest()
+
+
+def test_streams_end_when_the_server_stops() -> None:
+    with serving() as server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(b"GET /api/events/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"text/event-stream" in connection.recv(65536)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        while connection.recv(65536):
+            pass
+        assert server.process.wait(30) == 0
+        assert time.monotonic() - began < LAST_REQUESTS_SECONDS  # it was not cut off
+
+
+def test_keys_are_made_through_the_api_where_a_server_is_named() -> None:
+    with serving() as server:
+        first = levada("server", "api-key", "create", "root").stdout.strip()
+        eventually(lambda: server.ask("GET", "/api/flows")[0] == 401)
+        remote = {"LEVADA_API_URL": f"http://127.0.0.1:{server.port}/api", "LEVADA_API_MAX_RETRIES": "0"}
+        elsewhere = {**remote, "LEVADA_HOME": os.devnull + "/none"}
+        refused = levada("server", "api-key", "create", "ci", env=elsewhere)
+        assert refused.returncode == 1
+        assert "LEVADA_API_KEY" in refused.stderr
+        made = levada("server", "api-key", "create", "ci", "--scope=read", env={**elsewhere, "LEVADA_API_KEY": first})
+        assert made.returncode == 0, made.stderr
+        known = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert server.ask("GET", "/api/flows", headers=known)[0] == 200
