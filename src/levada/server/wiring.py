@@ -82,6 +82,7 @@ def build(
     """
     store = opened(settings, tell)
     plane = ControlPlane(settings.home, store)
+    plane.leases = settings.leases
     try:
         warning = check_exposure(
             settings,
