@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from levada import client
 from levada.client.places import plane_of
-from levada.session import current
+from levada.session import current, deliver
 from levada.settings import get_current_settings
 from levada.version import __version__
 
 if TYPE_CHECKING:
     from levada.client import LevadaClient as LevadaClient
     from levada.client import SyncLevadaClient as SyncLevadaClient
+    from levada.wire.verbs import Plane
 
 __all__ = ["LevadaClient", "SyncLevadaClient", "get_client"]
 
@@ -39,7 +40,11 @@ def get_client(httpx_settings: Any = None, sync_client: bool = False) -> LevadaC
     here = current()
     settings = get_current_settings()
     kind = client.SyncLevadaClient if sync_client else client.LevadaClient
-    return kind(here.home, here.results.load, plane=lambda: plane_of(settings, here.home, version=__version__))
+
+    def opened() -> Plane:
+        return plane_of(settings, here.home, version=__version__, deliver=lambda: deliver(here))
+
+    return kind(here.home, here.results.load, plane=opened)
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ from levada.engine.flow_run import Start
 from levada.engine.recall import Recall, dependents
 from levada.engine.remarks import FLOW_RUNS
 from levada.flows import Flow, load_flow_from_entrypoint
+from levada.session import deliver
 from levada.settings import get_current_settings
 from levada.version import __version__
 from levada.wire.filters import FlowRunQuery
@@ -152,7 +153,8 @@ def fork(run: Ref, from_task: str | None = None, *, flow: Flow[Any, Any] | None 
 
 
 def _plane() -> Plane:
-    plane = plane_of(get_current_settings(), sessions.current().home, version=__version__)
+    here = sessions.current()
+    plane = plane_of(get_current_settings(), here.home, version=__version__, deliver=lambda: deliver(here))
     plane.drain()
     return plane
 

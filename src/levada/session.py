@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _POOL = 4096
 
+_DELIVER_SECONDS = 2.0
+"""How long a look at a server waits at most until the server has what this process recorded before it."""
+
 
 class IdSource:
     """Makes ids: the time, and random bits drawn from the system in batches."""
@@ -97,6 +100,9 @@ def build() -> Session:
     atexit.register(session.close)
     session.on_close.append(mailbox.stop)
     if shipper is not None:
+        session.parts["deliver"] = lambda: (
+            shipper.away or shipper.await_acknowledgement(writer.sequence, _DELIVER_SECONDS)
+        )
         session.on_close += [shipper.finish, journal.close, shipper.settle]
     else:
         session.on_close.append(journal.close)
@@ -132,6 +138,16 @@ def _shipped(writer: JournalWriter, settings: Settings) -> tuple[Any, Shipper]:
     from levada.journal.acknowledged import AcknowledgedJournal  # lazy: as above
 
     return AcknowledgedJournal(writer, shipper, warn=_warn, broken_off=_is_told_to_stop), shipper
+
+
+def deliver(session: Session) -> None:
+    """Hand the server what this process has recorded, so that who asks it finds that; waits for a moment at most.
+
+    A process that reports to no server has nothing to hand over.
+    """
+    hand_over = session.parts.get("deliver")
+    if hand_over is not None:
+        hand_over()
 
 
 def _warn(message: str) -> None:

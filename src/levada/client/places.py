@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from levada.core.settings import Settings
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def plane_of(
-    settings: Settings, home: Path | None = None, *, version: str = "", max_retries: int | None = None
+    settings: Settings,
+    home: Path | None = None,
+    *,
+    version: str = "",
+    max_retries: int | None = None,
+    deliver: Callable[[], object] | None = None,
 ) -> Plane:
     """The control plane that settings name; opened when it is first asked.
 
@@ -21,6 +27,7 @@ def plane_of(
         home: another home than that of the settings.
         version: of Levada, told to a server.
         max_retries: how often a request is sent again; as settings say unless given.
+        deliver: hands a server what this process has recorded and not shipped yet; called before looks.
 
     Raises:
         ConfigurationError: `api.url` is no address.
@@ -28,7 +35,7 @@ def plane_of(
     if settings.api.url:
         from levada.client.http import RemotePlane, Transport  # lazy: only where a server is configured
 
-        return RemotePlane(Transport.from_settings(settings, version=version, max_retries=max_retries))
+        return RemotePlane(Transport.from_settings(settings, version=version, max_retries=max_retries), deliver)
     from levada.control import ControlPlane  # lazy: where a server is configured, no database is loaded
 
     here = home or settings.home.expanduser()

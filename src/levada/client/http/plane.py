@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -64,10 +64,12 @@ class RemotePlane:
 
     Args:
         transport: to its server.
+        deliver: hands the server what this process has recorded and not shipped yet.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, deliver: Callable[[], object] | None = None) -> None:
         self.transport = transport
+        self._deliver = deliver
         self._ask = transport.ask
         self._variables = RemoteVariables(transport)
         self._limits = RemoteLimits(transport)
@@ -102,7 +104,9 @@ class RemotePlane:
         return str(self._ask("GET", "/version", dict[str, Any])["version"])
 
     def drain(self) -> None:
-        """Nothing: a server takes its own journals in."""
+        """Hand the server what this process has recorded; all other journals it takes in itself."""
+        if self._deliver is not None:
+            self._deliver()
 
     # Flow runs and task runs ---------------------------------------------------------------------------------------
 
