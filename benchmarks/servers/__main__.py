@@ -47,4 +47,3 @@ def main(arguments: list[str]) -> int:
         write_page(output, page(figures, facts, shlex.join(["python", "-m", "benchmarks", "servers", *arguments])))
     failed = failed or any(figure.name == "failed" and figure.target.startswith("Levada") for figure in figures)
     return int(failed)
-

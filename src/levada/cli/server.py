@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from levada.cli.database import command as database
 from levada.cli.login import login, logout
 from levada.cli.main import Suggesting
 from levada.cli.output import Cell, ago, output_option, print_details, print_json, print_table
@@ -38,6 +39,7 @@ def command() -> None:
 
 
 command.add_command(api_key)
+command.add_command(database)
 command.add_command(login)
 command.add_command(logout)
 
