@@ -176,3 +176,12 @@ def test_saved_searches_keep_their_id_when_they_change(control: ControlPlane) ->
     assert first.id is not None
     assert control.delete_search(first.id)
     assert not control.delete_search(first.id)
+
+
+def test_one_of_nothing_finds_nothing_whatever_else_is_asked(control: ControlPlane) -> None:
+    """An empty list beside a filter that has an index of its own was something that SQLite could not plan."""
+    run = UUID(bytes=make.new_id())
+    assert control.read_events(EventQuery(event_prefixes=["no.such"], flow_run_ids=[run])).items == []
+    assert control.count_events(EventQuery(event_prefixes=["no.such"], flow_run_ids=[run]), "event") == []
+    assert control.read_flow_runs(FlowRunQuery(flow_names=["etl"], names=[], tags_all=["x"])).items == []
+    assert control.count_task_runs(TaskRunQuery(flow_run_ids=[run], names=[])) == 0

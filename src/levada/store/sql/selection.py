@@ -44,6 +44,8 @@ class Filters:
     dialect: Dialect
     conditions: list[str] = field(default_factory=list)
     parameters: list[Any] = field(default_factory=list)
+    impossible: bool = False
+    """No row can hold: one of no values is asked for. SQLite cannot plan that along an index that it is told to use."""
 
     def add(self, condition: str, *parameters: Any) -> None:
         """One more condition."""
@@ -52,7 +54,9 @@ class Filters:
 
     def one_of(self, column: str, values: Iterable[Any]) -> None:
         """The column has one of the values."""
-        condition, parameters = self.dialect.one_of(column, list(values))
+        wanted = list(values)
+        self.impossible = self.impossible or not wanted
+        condition, parameters = self.dialect.one_of(column, wanted)
         self.add(condition, *parameters)
 
     def contains(self, column: str, text: str) -> None:
@@ -93,6 +97,9 @@ class Selection:
     order: str = "id"
     """Name of the order, by which a cursor of another one is told."""
 
+    def _walks(self) -> list[Arm]:
+        return [] if self.filters.impossible else self.arms
+
     def _where(self, arm: Arm) -> tuple[list[str], list[Any]]:
         conditions = [arm.condition] if arm.condition else []
         parameters = list(arm.parameters)
@@ -109,7 +116,7 @@ class Selection:
         direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
         order = [self.key] if self.sort is None else [self.sort, self.key]
         statements = []
-        for arm in self.arms:
+        for arm in self._walks():
             where, parameters = self._where(arm)
             if after is not None and self.sort is None:
                 where.append(f"{self.key} {beyond} ?")
@@ -132,7 +139,7 @@ class Selection:
         """The statements that sum up rows by columns, one for each arm."""
         statements = []
         places = ", ".join(str(place + 1) for place in range(group.count(",") + 1))
-        for arm in self.arms:
+        for arm in self._walks():
             where, parameters = self._where(arm)
             sql = f"SELECT {group}, {values} FROM {arm.source} {_clause(where)} GROUP BY {places}"
             statements.append((sql, parameters))
@@ -141,7 +148,7 @@ class Selection:
     def bounded_statements(self, bound: int) -> list[Statement]:
         """The statements that count no further than to a bound, one for each arm."""
         statements = []
-        for arm in self.arms:
+        for arm in self._walks():
             where, parameters = self._where(arm)
             sql = f"SELECT count(*) FROM (SELECT 1 FROM {arm.source} {_clause(where)} LIMIT ?) AS found"
             statements.append((sql, [*parameters, bound]))
