@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 import weakref
 from collections import deque
@@ -88,6 +89,9 @@ class SqliteStore:
     def write(self) -> Iterator[SqliteTransaction]:
         """The one writing transaction; others wait."""
         connection = self._take()
+        # Threads of one process wait in line for each other: SQLite would have them sleep, and look again too late.
+        line = self._line
+        line.acquire()
         try:
             _begin_immediate(connection)
             try:
@@ -103,6 +107,7 @@ class SqliteStore:
         except OverflowError as error:
             raise ParameterError(f"The database cannot take a value: {error}") from error
         finally:
+            line.release()
             self._idle.append(connection)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
@@ -126,6 +131,7 @@ class SqliteStore:
     def _begin_pool(self) -> None:
         self._process = os.getpid()
         self._idle: deque[sqlite3.Connection] = deque()
+        self._line = threading.Lock()
         # Nobody has to close a store: what it holds open goes with it, or with the process.
         weakref.finalize(self, _close_all, self._idle, self._process)
 
