@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
+from levada.client.changing import Changing
 from levada.client.schemas.translate import fields_of
 from levada.client.server_only import NEEDS_SERVER
 from levada.control import ControlPlane
@@ -42,8 +43,8 @@ AnyRun = TypeVar("AnyRun", FlowRun, TaskRun)
 Query = TypeVar("Query", FlowRunQuery, TaskRunQuery, LogQuery, ArtifactQuery)
 
 
-class SyncLevadaClient:
-    """Verbs on one home, without a server.
+class SyncLevadaClient(Changing):
+    """Verbs on a server, or on one home without a server.
 
     Lists take either a query of `levada.wire.filters`, or its fields as keywords, or filters in the shape other
     orchestrators use (`levada.client.schemas.filters`); they give plain lists, at most 200 items unless `limit` says
