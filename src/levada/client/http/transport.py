@@ -218,7 +218,7 @@ class Transport:
                 retries=False,
             )
         except HTTPError as problem:
-            raise self._away(problem) from problem
+            raise self._away(problem, once=True) from problem
         try:
             if response.status >= 400:
                 raise self._error(response.status, response.read(), response.headers, f"GET {path}")
@@ -254,7 +254,7 @@ class Transport:
                 retries=retries or self._retries,
             )
         except HTTPError as problem:
-            raise self._away(problem) from problem
+            raise self._away(problem, once=retries is not None) from problem
         if response.status >= 300:
             raise self._error(response.status, response.data, response.headers, f"{method} {path}")
         return response
@@ -270,10 +270,12 @@ class Transport:
         given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         return f"{self.url}{path}?{urlencode(given, doseq=True)}" if given else self.url + path
 
-    def _away(self, problem: HTTPError) -> ServerUnavailable:
+    def _away(self, problem: HTTPError, *, once: bool) -> ServerUnavailable:
         cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
-        told = re.sub(r"^.*?(Connection.*?object at 0x\w+>|Pool\(.*?\)): ?", "", str(cause)) or type(cause).__name__
-        gave_up = isinstance(problem, MaxRetryError) and self._max_retries > 0
+        told = (
+            re.sub(r"^<?HTTPS?Connection(Pool)?\(.*?\)( object at 0x\w+)?>?: ?", "", str(cause)) or type(cause).__name__
+        )
+        gave_up = isinstance(problem, MaxRetryError) and self._max_retries > 0 and not once
         tried = f", tried {self._max_retries + 1} times" if gave_up else ""
         return ServerUnavailable(
             f"The Levada server at {self.url} does not answer{tried}: {told.rstrip('.')}. Is it running (`levada "

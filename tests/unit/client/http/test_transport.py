@@ -237,9 +237,14 @@ class TestErrors:
             away.ask("GET", "/x", int)
         said = str(caught.value)
         assert "http://127.0.0.1:1/api" in said
-        assert "tried 2 times" in said
+        assert "tried 2 times: Failed to establish a new connection" in said
         assert "refused" in said
         assert "levada server start" in said
+
+    def test_what_is_sent_once_was_not_tried_several_times(self) -> None:
+        with pytest.raises(errors.ServerUnavailable) as caught:
+            Transport("http://127.0.0.1:1/api").ingest(IngestBatch(b"w" * 16))
+        assert "tried" not in str(caught.value)
 
     @pytest.mark.parametrize(
         "answer",
