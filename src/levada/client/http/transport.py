@@ -46,6 +46,9 @@ SENT_AWAY: Final = frozenset({429, 503})
 _NOWHERE: Final = "There is nothing at this address"
 """How a server's answer begins when it does not know the path, rather than the thing."""
 
+_CONNECTION: Final = re.compile(r"^<?HTTPS?Connection(Pool)?\(.*?\)( object at 0x\w+)?>?: ?")
+"""With this urllib3 begins what it says of a connection; it tells people nothing."""
+
 _JSON, _MSGPACK = "application/json", "application/msgpack"
 
 
@@ -254,7 +257,7 @@ class Transport:
                 retries=retries or self._retries,
             )
         except HTTPError as problem:
-            raise self._away(problem, once=retries is not None) from problem
+            raise self._away(problem, once=retries is not None and retries.total == 0) from problem
         if response.status >= 300:
             raise self._error(response.status, response.data, response.headers, f"{method} {path}")
         return response
@@ -272,9 +275,7 @@ class Transport:
 
     def _away(self, problem: HTTPError, *, once: bool) -> ServerUnavailable:
         cause = problem.reason if isinstance(problem, MaxRetryError) and problem.reason else problem
-        told = (
-            re.sub(r"^<?HTTPS?Connection(Pool)?\(.*?\)( object at 0x\w+)?>?: ?", "", str(cause)) or type(cause).__name__
-        )
+        told = _CONNECTION.sub("", str(cause)) or type(cause).__name__
         gave_up = isinstance(problem, MaxRetryError) and self._max_retries > 0 and not once
         tried = f", tried {self._max_retries + 1} times" if gave_up else ""
         return ServerUnavailable(
