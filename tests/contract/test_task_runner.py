@@ -165,9 +165,16 @@ def test_what_a_task_submits_after_the_function_returned_still_belongs_to_the_fl
 
 
 @task
+def writes_slowly(path: str, text: str) -> None:
+    with open(path, "a") as file:
+        time.sleep(0.3)
+        file.write(text)
+
+
+@task
 def late_parent(path: str) -> None:
     time.sleep(0.05)
-    writes.submit(path, "child")
+    writes_slowly.submit(path, "child")
 
 
 def test_as_completed_gives_all_of_them(runner: TaskRunner) -> None:

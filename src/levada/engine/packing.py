@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _AFTER_THE_CHILD = 1_000_000
 """Records of one task run that a child may write before the parent's own would sort among them."""
 
+_GRACE = 3.0
+"""Seconds that what a task submitted has to stop when the task was ended from outside."""
+
 _MOST_PACKED_TASKS = 64
 """Tasks that a flow run keeps packed."""
 
@@ -115,7 +118,21 @@ def run_packed(blob: bytes) -> bytes:
         state = State(StateType.FAILED, "NotReady", message["not_ready"], upstream_error(reason))
         call.record(session.clock.now_us(), state, session.results.keep(state.data))
         return pack_state(state)
-    return pack_state(copy_context().run(_run, call))
+    try:
+        state = copy_context().run(_run, call)
+    except BaseException:
+        _close_runner(call, grace=_GRACE)
+        raise
+    _close_runner(call, grace=None)
+    return pack_state(state)
+
+
+def _close_runner(call: TaskCall, grace: float | None) -> None:
+    """Wait for what the task submitted in this process: its flow run knows nothing of it, and waits for the task."""
+    flow = call.flow
+    if flow is not None and flow.task_runner is not None:
+        runner, flow.task_runner = flow.task_runner, None
+        runner.close(cancel=grace is not None or call.session.settings.flows.leftovers == "cancel", grace=grace)
 
 
 def _run(call: TaskCall) -> State:
