@@ -131,7 +131,7 @@ def load(url: str, make: Callable[[int], Request], *, clients: int, seconds: flo
 
 
 def ask(url: str, request: Request) -> Any:
-    """One request; its JSON answer. Raises `RuntimeError` when it is refused."""
+    """One request; its JSON answer, or the bytes of another one. Raises `RuntimeError` when it is refused."""
 
     async def once() -> tuple[int, bytes]:
         connection = Connection(url)
@@ -143,4 +143,4 @@ def ask(url: str, request: Request) -> Any:
     status, body = asyncio.run(once())
     if not 200 <= status < 300:
         raise RuntimeError(f"{request.method} {request.path}: {status} {body[:300]!r}")
-    return json.loads(body) if body else None
+    return json.loads(body) if body[:1] in {b"{", b"["} else body

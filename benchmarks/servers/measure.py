@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.servers import seeding
-from benchmarks.servers.load import Connection, Report, Request, ask, load, run
+from benchmarks.servers.load import Connection, Report, Request, ask, load
 from benchmarks.servers.targets import Levada, Prefect, Target
 from levada.wire.ingest import IngestBatch
 
@@ -170,21 +170,34 @@ def hammer(target: Target, plan: Plan) -> Iterator[Figure]:
     """Ingest at a steady pace, alone and while 200 clients ask for the heaviest list without a pause."""
     if not isinstance(target, Levada):
         return
-    alone = asyncio.run(_paced(target, plan.seconds, readers=0))
-    beside = asyncio.run(_paced(target, plan.seconds, readers=200))
+    alone = _paced(target, plan.seconds, readers=0)
+    beside = _paced(target, plan.seconds, readers=200)
     yield Figure("200 readers", target.title, "ingest p95 alone", alone.percentile(95), "s")
     yield Figure("200 readers", target.title, "ingest p95 beside them", beside.percentile(95), "s")
     change = beside.percentile(95) / max(alone.percentile(95), 1e-9) - 1
     yield Figure("200 readers", target.title, "change", change * 100, "%")
 
 
-async def _paced(target: Target, seconds: float, readers: int) -> Report:
-    """Small batches, twenty a second, from a client of their own."""
+def _paced(target: Target, seconds: float, readers: int) -> Report:
+    """Small batches, twenty a second; the readers are a process of their own."""
     bodies = [seeding.encoded(batch) for batch in islice(seeding.batches(5_000, 10, size=200), 400)]
-    paced = asyncio.create_task(_pace(target.url, bodies, seconds))
-    crowd = run(target.url, target.page, clients=readers, seconds=seconds) if readers else asyncio.sleep(0)
-    await crowd
-    return await paced
+    crowd = [sys.executable, "-c", CROWD, target.url, str(readers), str(seconds + 1)]
+    process = subprocess.Popen(crowd) if readers else None
+    if process:
+        time.sleep(1)
+    try:
+        return asyncio.run(_pace(target.url, bodies, seconds))
+    finally:
+        if process:
+            process.wait(60)
+
+
+CROWD = """
+import sys
+from benchmarks.servers.load import Request, load
+request = Request("POST", "/flow_runs/filter", {"state_types": ["COMPLETED"], "limit": 200})
+load(sys.argv[1], lambda _: request, clients=int(sys.argv[2]), seconds=float(sys.argv[3]))
+"""
 
 
 async def _pace(url: str, bodies: list[bytes], seconds: float) -> Report:
@@ -301,7 +314,7 @@ def soak(target: Target, plan: Plan) -> Iterator[Figure]:
     points: list[tuple[float, float]] = []
     started = time.perf_counter()
     while (now := time.perf_counter() - started) < plan.soak_seconds:
-        asyncio.run(_paced(target, 20, readers=2))
+        _paced(target, 20, readers=2)
         points.append((now, target.rss()))
     settled = points[len(points) // 4 :]
     yield Figure("soak", target.title, "RSS a hour", slope(settled) * 3600, "B", f"{plan.soak_seconds:.0f} s")
