@@ -30,7 +30,7 @@ from levada.store.bodies import (
     unpacked,
 )
 from levada.wire.objects import ArtifactView, FlowRun, FlowView, Log, StateView, TaskRun
-from levada.wire.records import STATE_CODES, STATE_TYPES
+from levada.wire.records import STATE_CODES, STATE_TYPES, RunOpened
 
 NO_RESULTS: Mapping[bytes, list[Any]] = {}
 
@@ -117,12 +117,24 @@ def missing_sources(rows: Sequence[TaskRunRow]) -> set[bytes]:
     return sources
 
 
+class _Told:
+    """What several openings say together, by field."""
+
+    def __init__(self, openings: Sequence[RunOpened]) -> None:
+        self._openings = openings
+
+    def __getattr__(self, field: str) -> Any:
+        return told(self._openings, field)
+
+
 def flow_run_view(row: FlowRunRow) -> FlowRun:
     """A flow run."""
     give_way()
     body = RunBody.decode(row.body)
     openings = body.openings
     newest = openings[-1] if openings else None
+    # Most runs have one opening, which says all there is to be told.
+    first = openings[0] if len(openings) == 1 else _Told(openings)
     return FlowRun(
         id=UUID(bytes=row.id),
         name=row.name,
@@ -132,8 +144,8 @@ def flow_run_view(row: FlowRunRow) -> FlowRun:
         state_type=state_of(row.state),
         state_name=name_of_state(row.state, row.state_name),
         states=states(row.id, body.entries),
-        parameters=dict(told(openings, "shown") or {}),
-        parameters_payload=told(openings, "parameters"),
+        parameters=dict(first.shown or {}),
+        parameters_payload=first.parameters,
         tags=tags_of(body),
         labels=labels_of(body),
         run_count=_attempts(body.entries),
@@ -143,16 +155,16 @@ def flow_run_view(row: FlowRunRow) -> FlowRun:
         end_time=None if row.ended is None else datetime_of(row.ended),
         parent_flow_run_id=uuid_or_none(row.parent_run),
         parent_task_run_id=uuid_or_none(row.parent_task),
-        root_flow_run_id=uuid_or_none(told(openings, "root")),
-        forked_from=uuid_or_none(told(openings, "forked_from")),
-        deployment_id=uuid_or_none(told(openings, "deployment")),
-        flow_version=told(openings, "version"),
-        entrypoint=told(openings, "entrypoint"),
-        code=told(openings, "code"),
+        root_flow_run_id=uuid_or_none(first.root),
+        forked_from=uuid_or_none(first.forked_from),
+        deployment_id=uuid_or_none(first.deployment),
+        flow_version=first.version or None,
+        entrypoint=first.entrypoint or None,
+        code=first.code,
         host=newest.host if newest else None,
         pid=newest.pid if newest else None,
         writer=row.writer.hex() if row.writer else None,
-        created_by=told(openings, "created_by"),
+        created_by=first.created_by or None,
         levada_version=newest.levada if newest else None,
     )
 
@@ -210,6 +222,8 @@ def _cache_key(history: Sequence[StateView]) -> str | None:
 
 def _attempts(entries: Sequence[Entry]) -> int:
     """How often the function was executed: attempts are counted anew in each epoch."""
+    if entries and entries[0][0] == entries[-1][0]:
+        return max((entry[ATTEMPT] for entry in entries if len(entry) > ATTEMPT), default=0)
     highest: dict[int, int] = {}
     for entry in entries:
         if len(entry) > ATTEMPT:

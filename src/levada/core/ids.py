@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Not by way of hashlib, which loads OpenSSL: that would cost every import of the package several milliseconds.
 from _blake2 import blake2b
+from functools import lru_cache
 from uuid import UUID
 
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
@@ -47,6 +48,7 @@ def created_us(raw: bytes) -> int:
     return (value >> 80) * 1000 + ((value >> 64) & 0xFFF)
 
 
+@lru_cache(maxsize=1024)
 def flow_id(name: str) -> UUID:
     """The id of the flow of that name, the same on every machine: a version-8 UUID made from the name's digest."""
     raw = int.from_bytes(blake2b(name.encode(), digest_size=16, person=b"levada flow").digest(), "big")

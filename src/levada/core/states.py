@@ -52,10 +52,14 @@ NAMES_BY_TYPE: dict[StateType, tuple[str, ...]] = {
 """The names that Levada itself gives; authors may make their own."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXACT_AS_FLOAT = 4_102_444_800_000_000
+"""Until the year 2100 seconds as a float are off by a quarter of a microsecond at most, which rounding takes away."""
 
 
 def datetime_of(unix_us: int) -> datetime:
     """The aware UTC datetime of a count of microseconds since 1970, exact to the microsecond."""
+    if 0 <= unix_us < _EXACT_AS_FLOAT:
+        return datetime.fromtimestamp(unix_us / 1e6, UTC)  # twice as fast
     return _EPOCH + timedelta(microseconds=unix_us)
 
 
