@@ -278,7 +278,7 @@ def limit_life(plane: Plane, _: Story) -> Any:
         return view.name, view.limit, view.active, view.slot_decay_per_second, view.active_slots
 
     limits, asker = plane.limits, Asker(owner="me")
-    lease, other = make.new_id(), make.new_id()
+    lease, other, urgent = make.new_id(), make.new_id(), Asker(owner="you", priority=7)
     seen: list[Any] = [
         shown(limits.create("mine", 2)),
         outcome(lambda: limits.create("mine", 2)),
@@ -288,7 +288,7 @@ def limit_life(plane: Plane, _: Story) -> Any:
     ]
     grant = limits.acquire(["mine"], 1, asker, lease=lease, lease_seconds=60)
     assert isinstance(grant, Grant)
-    refused = limits.acquire(["mine"], 1, asker, lease=other, lease_seconds=60)
+    refused = limits.acquire(["mine"], 1, urgent, lease=other, lease_seconds=60)
     assert isinstance(refused, Verdict)
     seen += [
         grant.names,
@@ -297,6 +297,7 @@ def limit_life(plane: Plane, _: Story) -> Any:
         refused.granted,
         limits.renew(grant, asker, lease_seconds=60),
         shown(limits.read("mine")),
+        [(waiter.slots, waiter.priority) for waiter in limits.read("mine").waiters],
         limits.reset("mine"),
         limits.release(lease),
         limits.release(other),

@@ -334,6 +334,20 @@ def test_a_freed_slot_wakes_who_waits_on_another_replica(planes: list[ControlPla
     assert isinstance(planes[2].limits.acquire(["db"], 1, Asker(), lease=waiting), Grant)
 
 
+def test_an_urgent_wait_goes_before_an_older_one_on_every_replica(planes: list[ControlPlane]) -> None:
+    planes[0].limits.create("db", 1)
+    held = planes[0].limits.acquire(["db"], 1, Asker())
+    assert isinstance(held, Grant)
+    assert held.lease is not None
+    early, late = new_lease(now_of(planes[0]), bytes(8)), new_lease(now_of(planes[0]), b"\1" * 8)
+    assert isinstance(planes[0].limits.acquire(["db"], 1, Asker(), lease=early), Verdict)
+    assert isinstance(planes[1].limits.acquire(["db"], 1, Asker(priority=9), lease=late), Verdict)
+    assert [waiter.priority for waiter in planes[2].limits.read("db").waiters] == [9, 0]
+    planes[0].limits.release(held.lease)
+    assert isinstance(planes[0].limits.acquire(["db"], 1, Asker(), lease=early), Verdict)
+    assert isinstance(planes[1].limits.acquire(["db"], 1, Asker(priority=9), lease=late), Grant)
+
+
 def test_slots_that_nobody_gives_back_are_taken_back_by_one_replica(planes: list[ControlPlane]) -> None:
     planes[0].limits.create("db", 2)
     for _ in range(2):

@@ -341,6 +341,33 @@ def test_a_held_slot_is_renewed_for_longer_than_its_lease(limits: Limits) -> Non
         eventually(lambda: limits.read("db").holders[0].expires > before.expires)
 
 
+def test_the_urgent_are_served_before_those_who_wait_already(limits: Limits) -> None:
+    limits.create("db", 1)
+    served: list[str] = []
+
+    def wait(name: str, priority: int) -> None:
+        with concurrency("db", priority=priority):
+            served.append(name)
+
+    threads = [
+        threading.Thread(target=wait, args=("calm", 0)),
+        threading.Thread(target=wait, args=("urgent", 3)),
+    ]
+    with concurrency("db"):
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            eventually(lambda number=number: limits.read("db").waiting == number)
+    for thread in threads:
+        thread.join()
+    assert served == ["urgent", "calm"]
+
+
+def test_a_priority_is_a_whole_number(limits: Limits) -> None:
+    limits.create("db", 1)
+    with pytest.raises(TypeError, match="A priority is a whole number, got 'high'"), concurrency("db", priority="high"):
+        pass
+
+
 def test_the_package_mirrors_the_import_paths_that_authors_know() -> None:
     from levada.concurrency.asyncio import concurrency as a  # lazy: the import is what is tested
     from levada.concurrency.sync import concurrency as s  # lazy: the import is what is tested

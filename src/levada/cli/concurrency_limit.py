@@ -65,7 +65,7 @@ def create(name: str, slots: int, decay: float, inactive: bool) -> None:
 @click.argument("name")
 @output_option
 def inspect(name: str, output: str) -> None:
-    """Show a limit and who holds it."""
+    """Show a limit, who holds it and who waits for it."""
     with _limits() as limits:
         found = limits.read(name)
     if output == "json":
@@ -94,6 +94,22 @@ def inspect(name: str, output: str) -> None:
                     holder.owner,
                 ]
                 for holder in found.holders
+            ],
+            empty="",
+        )
+    if found.waiters:
+        click.echo()
+        print_table(
+            ["Waits: flow run", "Task run", "Slots", "Since", "Priority"],
+            [
+                [
+                    id_cell(waiter.flow_run_id),
+                    id_cell(waiter.task_run_id),
+                    waiter.slots,
+                    ago(waiter.since),
+                    waiter.priority,
+                ]
+                for waiter in found.waiters
             ],
             empty="",
         )

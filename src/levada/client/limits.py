@@ -88,7 +88,7 @@ class Holding:
     @property
     def line(self) -> Hashable:
         """Those who want the same wait in the same line."""
-        return frozenset(self.names), self.slots
+        return frozenset(self.names), self.slots, self.asker.priority
 
     @property
     def shown(self) -> str:
@@ -234,9 +234,10 @@ class Slots:
         task: bytes | None,
         owner: str | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        priority: int = 0,
     ) -> Holding:
         """A holding that holds nothing yet."""
-        asker = Asker(self._proven_writer(), run, task, owner or f"{socket.gethostname()}:{os.getpid()}")
+        asker = Asker(self._proven_writer(), run, task, owner or f"{socket.gethostname()}:{os.getpid()}", priority)
         return Holding(names, slots, asker, lease_seconds)
 
     def take(self, holding: Holding, *, strict: bool, timeout: float | None, tries: int | None = None) -> None:

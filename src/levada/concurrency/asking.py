@@ -55,14 +55,23 @@ def lease_seconds(given: float | None) -> float:
     return seconds
 
 
-def prepare(slots: Slots, names: list[str], occupy: int, lease_duration: float | None, holder: str | None) -> Holding:
-    """A holding for the run, if any, in which the caller is."""
+def prepare(
+    slots: Slots, names: list[str], occupy: int, lease_duration: float | None, holder: str | None, priority: int = 0
+) -> Holding:
+    """A holding for the run, if any, in which the caller is.
+
+    Raises:
+        TypeError: the priority is no whole number.
+    """
+    if type(priority) is not int:
+        raise TypeError(f"A priority is a whole number, got {priority!r}.")
     flow_context, task_context = flow_var.get(), task_var.get()
     task = task_context.task_id if task_context is not None else None
     run = task_context.run if task_context is not None else None
     if run is None and flow_context is not None:
         run = flow_context.run
-    return slots.prepare(names, occupy, run=run, task=task, owner=holder, lease_seconds=lease_seconds(lease_duration))
+    seconds = lease_seconds(lease_duration)
+    return slots.prepare(names, occupy, run=run, task=task, owner=holder, lease_seconds=seconds, priority=priority)
 
 
 def complain_if_lost(holding: Holding, asked_to: bool | None) -> None:

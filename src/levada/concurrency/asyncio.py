@@ -22,6 +22,7 @@ async def concurrency(
     holder: Any = None,
     raise_on_lease_renewal_failure: bool | None = None,
     key: str | None = None,
+    priority: int = 0,
 ) -> AsyncIterator[None]:
     """Hold slots of one or more limits for the length of the block; arguments and errors as in `sync.concurrency`."""
     listed = names_of(names, key)
@@ -29,7 +30,7 @@ async def concurrency(
         yield
         return
     slots = slots_here()
-    holding = prepare(slots, listed, occupy, lease_duration, describe(holder))
+    holding = prepare(slots, listed, occupy, lease_duration, describe(holder), priority)
     try:
         await slots.atake(holding, strict=is_strict(strict), timeout=timeout_seconds, tries=max_retries)
         yield

@@ -22,6 +22,7 @@ def concurrency(
     holder: Any = None,
     raise_on_lease_renewal_failure: bool | None = None,
     key: str | None = None,
+    priority: int = 0,
 ) -> Iterator[None]:
     """Hold slots of one or more limits for the length of the block; waits until all of them are free at once.
 
@@ -39,6 +40,7 @@ def concurrency(
             the log otherwise.
         key: bound each key by itself: with `key="acme"`, slots are had of the limits as if each key had its own
             (`api[acme]`). A limit made under that name bounds this key differently.
+        priority: whoever waits with a higher one is served first; of the same, whoever came first.
 
     Raises:
         ConcurrencySlotAcquisitionError: a limit does not exist, or has fewer slots than asked for.
@@ -49,7 +51,7 @@ def concurrency(
         yield
         return
     slots = slots_here()
-    holding = prepare(slots, listed, occupy, lease_duration, describe(holder))
+    holding = prepare(slots, listed, occupy, lease_duration, describe(holder), priority)
     try:
         slots.take(holding, strict=is_strict(strict), timeout=timeout_seconds, tries=max_retries)
         yield

@@ -16,10 +16,10 @@ from levada.control.occupancy import SILENT_SECONDS, IsLive, Occupancy, dead_wri
 from levada.core import faults
 from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
 from levada.core.ids import as_uuid
-from levada.core.limits import LEASE_SECONDS, Asker, Grant, Verdict, base_of, level_at, new_lease
+from levada.core.limits import LEASE_SECONDS, MOST_URGENT, Asker, Grant, Verdict, base_of, level_at, new_lease
 from levada.core.states import datetime_of
 from levada.store.limits import BucketRow, LeaseRow, LimitRow, LimitTables, WaiterRow
-from levada.wire.objects import Holder, LimitView
+from levada.wire.objects import Holder, LimitView, Waiter
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 TOPIC: Final = "limits"
 """What is announced, with the name of the limit, when slots of it may have come free."""
+
+MOST_SHOWN: Final = 100
+"""Of those who wait, so many are named; all are counted."""
 
 FORGOTTEN_AFTER_US = 60_000_000
 """Waiters who said nothing for so long are removed from the table."""
@@ -121,8 +124,7 @@ class Limits:
         with self._store.read() as transaction:
             seen = self._seen(transaction)
             row = _there(seen.tables.limits([name]), name)
-            waiting = {wait.id for wait in _waiting(seen, [name])}
-            return _view(row, self._living(seen, [name]), len(waiting))
+            return _view(row, self._living(seen, [name]), _waiting(seen, [name]))
 
     def read_all(self) -> Sequence[LimitView]:
         """Every limit by name, with those who hold it; also those of keys (`api[acme]`) that are in use."""
@@ -137,7 +139,7 @@ class Limits:
             _view(
                 row,
                 [lease for lease in living if lease.limit_name == row.name],
-                sum(wait.limit_name == row.name for wait in waiting),
+                waiting,
             )
             for row in rows
         ]
@@ -211,7 +213,7 @@ class Limits:
         Args:
             names: the limits.
             slots: how many in each.
-            asker: who will hold them.
+            asker: who will hold them, and how urgent it is: a higher `priority` is served first.
             strict: whether a limit that does not exist is an error; it bounds nothing otherwise.
             lease: 16 bytes by which the slots are renewed and released; made when it is not given.
             lease_seconds: how long they are held without being renewed.
@@ -225,9 +227,12 @@ class Limits:
 
         Raises:
             ConcurrencySlotAcquisitionError: a limit is missing (and `strict`), or has fewer slots than asked for.
+            ConfigurationError: the priority is beyond 1 000 000.
         """
         del wait
         wanted = distinct(names, slots)
+        if abs(asker.priority) > MOST_URGENT:
+            raise ConfigurationError(f"A priority is from {-MOST_URGENT} to {MOST_URGENT}, got {asker.priority}.")
 
         def work(seen: _Seen) -> Grant | Verdict:
             return self._acquire(seen, wanted, slots, asker, strict=strict, lease=lease, lease_seconds=lease_seconds)
@@ -249,7 +254,7 @@ class Limits:
         lease_seconds: float,
     ) -> Grant | Verdict:
         tables, now = seen.tables, seen.now
-        there = Occupancy(tables, wanted, now, self._is_live, asker=lease)
+        there = Occupancy(tables, wanted, now, self._is_live, asker=lease, priority=asker.priority)
         if strict:
             require(wanted, set(there.names))
         if not there.rows:
@@ -523,10 +528,13 @@ def _lease_rows(
 
 
 def _waiter_rows(lease: bytes, names: Iterable[str], slots: int, asker: Asker, now: int) -> Iterable[WaiterRow]:
-    return [WaiterRow(lease, name, slots, asker.writer, asker.run, asker.task, now, now) for name in names]
+    return [
+        WaiterRow(lease, name, slots, asker.writer, asker.run, asker.task, now, now, asker.priority) for name in names
+    ]
 
 
-def _view(row: LimitRow, leases: Iterable[LeaseRow], waiting: int = 0) -> LimitView:
+def _view(row: LimitRow, leases: Iterable[LeaseRow], waits: Iterable[WaiterRow] = ()) -> LimitView:
+    waiting = [wait for wait in waits if wait.limit_name == row.name]
     return LimitView(
         name=row.name,
         limit=row.slots,
@@ -544,5 +552,16 @@ def _view(row: LimitRow, leases: Iterable[LeaseRow], waiting: int = 0) -> LimitV
             )
             for lease in leases
         ],
-        waiting=waiting,
+        waiting=len(waiting),
+        waiters=[
+            Waiter(
+                lease=as_uuid(wait.id),
+                slots=wait.slots,
+                since=datetime_of(wait.since),
+                priority=wait.priority,
+                flow_run_id=as_uuid(wait.run) if wait.run is not None else None,
+                task_run_id=as_uuid(wait.task) if wait.task is not None else None,
+            )
+            for wait in waiting[:MOST_SHOWN]
+        ],
     )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from levada.core.limits import Ask, Limit, Verdict, decide, level_at
+from levada.core.limits import Ask, Limit, Verdict, decide, goes_before, level_at
 
 if TYPE_CHECKING:
     from levada.store.limits import LeaseRow, LimitRow, LimitTables, WaiterRow
 
 PATIENCE_SECONDS: Final = 0.25
 """Who has waited for so long goes before all who came later; until then whoever asks first is served, which wastes no
-moment in which slots lie idle until the next waiter looks."""
+moment in which slots lie idle until the next waiter looks. A more urgent one goes before at once."""
 
 SILENT_SECONDS: Final = 1.5
 """A waiter who has not said for so long that he still waits holds nobody up."""
@@ -36,6 +36,7 @@ class Occupancy:
         is_live: see `dead_writers`; asked only when slots are short.
         moment: the moment by the clock that buckets run by; `now` when it is not given.
         asker: the lease that is asked for, when its owner may be waiting already.
+        priority: how urgent it is; what the waiter said before when it is not given, or 0.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Occupancy:
         *,
         moment: int | None = None,
         asker: bytes | None = None,
+        priority: int | None = None,
     ) -> None:
         self._now = now
         self._tables = tables
@@ -54,11 +56,13 @@ class Occupancy:
         self.rows = tables.limits(names)
         self.names = [row.name for row in self.rows]
         waiters = tables.waiters(self.names, now - int(SILENT_SECONDS * 1e6)) if self.names else []
-        since = next((row.since for row in waiters if row.id == asker), now)
-        earlier = [row for row in waiters if row.id != asker and row.since < since]
+        mine = next((row for row in waiters if row.id == asker), None)
+        since = now if mine is None else mine.since
+        urgency = priority if priority is not None else 0 if mine is None else mine.priority
+        earlier = [row for row in waiters if row.id != asker and goes_before(row.priority, row.since, urgency, since)]
         self._earlier = {row.id for row in earlier}
         patient = now - int(PATIENCE_SECONDS * 1e6)
-        self._before = [row for row in earlier if row.since <= patient]
+        self._before = [row for row in earlier if row.since <= patient or row.priority > urgency]
         others = {row.limit_name for row in self._before} - set(self.names)
         rows = [*self.rows, *tables.limits(list(others))] if others else self.rows
         self._limits = {row.name: Limit(row.name, row.slots, bool(row.active), row.decay) for row in rows}

@@ -5,7 +5,8 @@ the level of a leaky bucket into which `rate_limit` pours and from which `decay`
 counter that could drift from the truth. A limit that is not active is looked at by nobody: slots are given, and
 recorded, so that switching it on counts those who are inside.
 
-Who came first goes first: slots that an earlier waiter can use now are his. A waiter who cannot use them yet (he wants
+Who is more urgent goes first, and of those who are as urgent who came first: slots that one before you can use now are
+his. A waiter who cannot use them yet (he wants
 more, or needs another limit as well) holds nobody up, so that no slot lies idle and nobody waits for one who waits for
 him.
 """
@@ -28,6 +29,9 @@ MOST_OF_A_KEY: Final = 200
 
 LEASE_SECONDS: Final = 300.0
 """How long a lease lives that nobody renews, unless asked for otherwise."""
+
+MOST_URGENT: Final = 1_000_000
+"""The highest priority; the lowest is as far below 0."""
 
 _ROUNDING: Final = 1e-9
 
@@ -64,12 +68,14 @@ class Asker(Struct, frozen=True):
         run: the flow run inside which slots are asked for.
         task: the task run.
         owner: host and process, for people.
+        priority: who has a higher one is served first; of the same, who came first.
     """
 
     writer: bytes | None = None
     run: bytes | None = None
     task: bytes | None = None
     owner: str = ""
+    priority: int = 0
 
 
 class Grant(Struct, frozen=True):
@@ -103,6 +109,11 @@ class Verdict(Struct, frozen=True):
     def granted(self) -> bool:
         """Whether the slots may be had now."""
         return not self.full
+
+
+def goes_before(priority: int, since: int, other_priority: int, other_since: int) -> bool:
+    """Whether one who waits since then is served before another one."""
+    return (-priority, since) < (-other_priority, other_since)
 
 
 def keyed(name: str, key: str) -> str:
@@ -155,7 +166,7 @@ def decide(
         slots: how many in each of them.
         occupied: slots of living leases, by name.
         levels: what is in the buckets now, by name.
-        before: those who came earlier and still wait, who came first before, with their limits.
+        before: those who go before and still wait, who goes first first, with their limits.
 
     Raises:
         ConcurrencySlotAcquisitionError: more slots than an active limit has; waiting would never help.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from levada.store.base import Transaction
 
 _LIMITS = "SELECT name, slots, active, decay, created, updated FROM limits"
-_WAITERS = "SELECT id, limit_name, slots, holder_writer, run, task, since, asked FROM waiters"
+_WAITERS = "SELECT id, limit_name, slots, holder_writer, run, task, since, asked, priority FROM waiters"
 _LEASES = "SELECT id, limit_name, slots, holder_writer, run, task, owner, acquired, expires FROM leases"
 
 
@@ -51,6 +51,7 @@ class WaiterRow(NamedTuple):
     task: bytes | None
     since: int
     asked: int
+    priority: int = 0
 
 
 class BucketRow(NamedTuple):
@@ -171,10 +172,10 @@ class LimitTables:
             self._execute("DELETE FROM leases WHERE id = ? AND limit_name = ?", (row.id, row.limit_name))
 
     def waiters(self, names: Sequence[str], asked_after: int) -> list[WaiterRow]:
-        """Those who wait for one of these limits and said so lately: every row of each, who came first before."""
+        """Those who wait for one of these limits and said so lately: every row of each, who is served first before."""
         statement = (
             f"{_WAITERS} WHERE id IN (SELECT id FROM waiters WHERE limit_name IN ({_marks(names)}) AND asked > ?) "
-            "ORDER BY since, id"
+            "ORDER BY priority DESC, since, id"
         )
         return [WaiterRow(*row) for row in self._execute(statement, (*names, asked_after))]
 
@@ -186,8 +187,9 @@ class LimitTables:
         """Insert rows, or note that they still wait; since when stays."""
         for row in rows:
             self._execute(
-                "INSERT INTO waiters (id, limit_name, slots, holder_writer, run, task, since, asked) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (limit_name, id) DO UPDATE SET asked = excluded.asked",
+                "INSERT INTO waiters (id, limit_name, slots, holder_writer, run, task, since, asked, priority) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (limit_name, id) DO UPDATE SET "
+                "asked = excluded.asked, priority = excluded.priority",
                 row,
             )
 

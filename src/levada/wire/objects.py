@@ -218,6 +218,18 @@ class Holder(Struct, omit_defaults=True):
     """Host and process, for people."""
 
 
+class Waiter(Struct, omit_defaults=True):
+    """Who waits for slots of a limit."""
+
+    lease: UUID
+    slots: int
+    since: datetime
+    priority: int = 0
+    """Higher ones are served first."""
+    flow_run_id: UUID | None = None
+    task_run_id: UUID | None = None
+
+
 class LimitView(Struct, omit_defaults=True):
     """A concurrency limit, with who holds it."""
 
@@ -228,6 +240,8 @@ class LimitView(Struct, omit_defaults=True):
     holders: list[Holder] = field(default_factory=list)
     waiting: int = 0
     """How many wait for slots now."""
+    waiters: list[Waiter] = field(default_factory=list)
+    """The first 100 of them, who is served first before."""
 
     @property
     def active_slots(self) -> int:

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from levada.core.limits import LEASE_SECONDS, Asker, Grant, Verdict
+from levada.core.limits import LEASE_SECONDS, MOST_URGENT, Asker, Grant, Verdict
 from levada.wire.objects import ApiKeyView
 
 MOST_COUNTED = 10_000_000
@@ -30,19 +30,19 @@ _Slots = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 _Decay = Annotated[float, Meta(ge=0, le=1e12)]
 
 
-class GivenInputs(Struct, omit_defaults=True):
+class GivenInputs(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What a paused run is given when it goes on."""
 
     inputs: dict[str, Any] | None = None
 
 
-class ForkChoice(Struct, omit_defaults=True):
+class ForkChoice(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Which tasks of a run its fork runs again."""
 
     task_keys: _Names = field(default_factory=list)
 
 
-class GivenVariable(Struct, omit_defaults=True):
+class GivenVariable(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A variable's value, and whether it may take the place of another."""
 
     value: Any
@@ -50,7 +50,7 @@ class GivenVariable(Struct, omit_defaults=True):
     overwrite: bool = False
 
 
-class VariableChange(Struct, omit_defaults=True):
+class VariableChange(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What to change of a variable; what is absent stays."""
 
     value: Any | UnsetType = UNSET
@@ -58,7 +58,7 @@ class VariableChange(Struct, omit_defaults=True):
     new_name: str | None = None
 
 
-class NewLimit(Struct, omit_defaults=True):
+class NewLimit(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A concurrency limit to be made."""
 
     name: _Name
@@ -67,7 +67,7 @@ class NewLimit(Struct, omit_defaults=True):
     decay: _Decay = 0.0
 
 
-class GivenLimit(Struct, omit_defaults=True):
+class GivenLimit(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A concurrency limit as it should be, whether or not there is one; what is None stays as it is."""
 
     slots: _Slots
@@ -75,7 +75,7 @@ class GivenLimit(Struct, omit_defaults=True):
     decay: _Decay | None = None
 
 
-class LimitChange(Struct, omit_defaults=True):
+class LimitChange(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What to change of a concurrency limit; what is None stays."""
 
     slots: _Slots | None = None
@@ -83,7 +83,7 @@ class LimitChange(Struct, omit_defaults=True):
     decay: _Decay | None = None
 
 
-class LimitNames(Struct):
+class LimitNames(Struct, forbid_unknown_fields=True):
     """Names of concurrency limits."""
 
     names: _Names
@@ -104,15 +104,16 @@ class SlotsAsker(Struct, omit_defaults=True):
     run: UUID | None = None
     task: UUID | None = None
     owner: str = ""
+    priority: Annotated[int, Meta(ge=-MOST_URGENT, le=MOST_URGENT)] = 0
 
     @classmethod
     def of(cls, asker: Asker) -> SlotsAsker:
         """The asker, to be sent."""
-        return cls(_uuid(asker.writer), _uuid(asker.run), _uuid(asker.task), asker.owner)
+        return cls(_uuid(asker.writer), _uuid(asker.run), _uuid(asker.task), asker.owner, asker.priority)
 
     def value(self) -> Asker:
         """The asker that was sent."""
-        return Asker(_raw(self.writer), _raw(self.run), _raw(self.task), self.owner)
+        return Asker(_raw(self.writer), _raw(self.run), _raw(self.task), self.owner, self.priority)
 
 
 class SlotsAsked(Struct, omit_defaults=True):
@@ -185,7 +186,7 @@ class SlotsAnswer(Struct, omit_defaults=True):
         return Verdict(tuple(self.full), self.retry_after, self.look_again)
 
 
-class NewApiKey(Struct, omit_defaults=True):
+class NewApiKey(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """An API key to be made."""
 
     name: _Name

@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from levada.control.limits import Asker, Cleared, Grant, Limits
 from levada.core.errors import ConcurrencySlotAcquisitionError, ConfigurationError, ObjectAlreadyExists, ObjectNotFound
-from levada.core.ids import as_bytes
+from levada.core.ids import as_bytes, as_uuid
 from levada.core.limits import Verdict, keyed, new_lease
 from levada.store.sqlite import SqliteStore
 from levada.testing import eventually
@@ -368,6 +368,42 @@ def test_who_waits_can_be_read(world: World) -> None:
     world.limits.release(EARLY)
     assert world.limits.read("db").waiting == 0
     assert world.limits.waits_of(run) == {}
+
+
+def test_a_more_urgent_waiter_is_served_before_those_who_came_first(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"])
+    world.take(["db"], lease=EARLY)
+    world.wait(1)
+    world.take(["db"], lease=EARLY)
+    assert isinstance(world.limits.acquire(["db"], 1, Asker(HERE, priority=5), lease=LATE), Verdict)
+    assert [(wait.lease, wait.priority) for wait in world.limits.read("db").waiters] == [
+        (as_uuid(LATE), 5),
+        (as_uuid(EARLY), 0),
+    ]
+    world.limits.release(held.lease)
+    assert world.take(["db"], lease=EARLY).full == ("db",)
+    assert world.limits.look(["db"], 1, EARLY).full == ("db",)
+    assert isinstance(world.limits.acquire(["db"], 1, Asker(HERE, priority=5), lease=LATE), Grant)
+
+
+def test_of_equally_urgent_waiters_the_first_is_served_first(world: World) -> None:
+    world.limits.create("db", 1)
+    held = world.take(["db"])
+    urgent = Asker(HERE, priority=-2)
+    world.limits.acquire(["db"], 1, urgent, lease=EARLY)
+    world.wait(1)
+    world.limits.acquire(["db"], 1, urgent, lease=LATE)
+    world.limits.acquire(["db"], 1, urgent, lease=EARLY)
+    world.limits.release(held.lease)
+    assert isinstance(world.limits.acquire(["db"], 1, urgent, lease=LATE), Verdict)
+    assert isinstance(world.limits.acquire(["db"], 1, urgent, lease=EARLY), Grant)
+
+
+def test_a_priority_beyond_all_measure_is_refused(world: World) -> None:
+    world.limits.create("db", 1)
+    with pytest.raises(ConfigurationError, match="A priority is from -1000000 to 1000000, got 1000001"):
+        world.limits.acquire(["db"], 1, Asker(HERE, priority=1_000_001))
 
 
 def test_waiters_look_often_where_slots_change_hands_often(world: World) -> None:

@@ -229,6 +229,7 @@ CREATE TABLE waiters (
   task           bytea,
   since          bigint NOT NULL,
   asked          bigint NOT NULL,           -- when it last said that it still waits
+  priority       integer NOT NULL DEFAULT 0, -- higher ones are served first
   PRIMARY KEY (limit_name, id)
 );
 CREATE INDEX waiters_by_id ON waiters (id);

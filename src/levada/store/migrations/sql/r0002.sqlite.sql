@@ -225,6 +225,7 @@ CREATE TABLE waiters (
   task           BLOB,
   since          INTEGER NOT NULL,
   asked          INTEGER NOT NULL, -- when it last said that it still waits
+  priority       INTEGER NOT NULL DEFAULT 0, -- higher ones are served first
   PRIMARY KEY (limit_name, id)
 ) WITHOUT ROWID;
 CREATE INDEX waiters_by_id ON waiters (id);
