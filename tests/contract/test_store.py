@@ -356,3 +356,9 @@ class TestSizes:
         assert {"flow_runs", "task_runs", "logs", "events", "artifacts", "meta"} <= set(sizes)
         assert sizes["flow_runs"].bytes > 0
         assert sizes["flow_runs"].oldest is not None
+
+    def test_lines_of_log_are_counted_though_their_numbers_have_gaps(self, store: Store) -> None:
+        run = make.new_id()
+        take_in(store, *(make.log_line(run, str(number)) for number in range(5)))
+        sizes = {size.name: size for size in store.table_sizes()}
+        assert sizes["logs"].rows <= 5

@@ -132,7 +132,7 @@ def ship(everything: bool, output: str) -> None:
         print_json({**plain(drained), "shipped": sent, "problem": problem, "waiting": waiting})
     else:
         _tell_of_home(drained)
-        if sent is not None:
+        if sent is not None and (sent.records or problem is None):
             _tell_of_server(sent, str(url))
         if problem is not None:
             click.echo(f"{url} did not take everything: {problem}", err=True)

@@ -28,7 +28,7 @@ class Version(Struct):
     operation_id="health",
     opt=OPEN,
     sync_to_thread=False,
-    tags=["server"],
+    tags=["Server"],
     summary="Whether the process answers",
 )
 def health() -> Health:
@@ -41,7 +41,7 @@ def health() -> Health:
     operation_id="ready",
     opt=OPEN,
     sync_to_thread=True,
-    tags=["server"],
+    tags=["Server"],
     summary="Whether the server can work",
 )
 def ready(plane: ThePlane) -> Health:
@@ -56,7 +56,7 @@ def ready(plane: ThePlane) -> Health:
     operation_id="version",
     opt=OPEN,
     sync_to_thread=False,
-    tags=["server"],
+    tags=["Server"],
     summary="The version of the server",
 )
 def version() -> Version:

@@ -1,4 +1,7 @@
-"""What lists are asked with. Every field is optional; those given must all hold."""
+"""What lists are asked with. Every field is optional; those given must all hold.
+
+A field that is not known is refused: a filter that was misspelt and passed over would find, cancel or delete too much.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from msgspec import Struct
 from levada.core.states import StateType
 
 
-class FlowRunQuery(Struct, omit_defaults=True, kw_only=True):
+class FlowRunQuery(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Which flow runs; newest first."""
 
     ids: list[UUID] | None = None
@@ -54,7 +57,7 @@ class FlowRunQuery(Struct, omit_defaults=True, kw_only=True):
     cursor: str | None = None
 
 
-class TaskRunQuery(Struct, omit_defaults=True, kw_only=True):
+class TaskRunQuery(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Which task runs; in the order they were made."""
 
     ids: list[UUID] | None = None
@@ -74,7 +77,7 @@ class TaskRunQuery(Struct, omit_defaults=True, kw_only=True):
     cursor: str | None = None
 
 
-class LogQuery(Struct, omit_defaults=True, kw_only=True):
+class LogQuery(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Which log lines; in the order they were written."""
 
     flow_run_ids: list[UUID] | None = None
@@ -90,7 +93,7 @@ class LogQuery(Struct, omit_defaults=True, kw_only=True):
     cursor: str | None = None
 
 
-class ArtifactQuery(Struct, omit_defaults=True, kw_only=True):
+class ArtifactQuery(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Which artifacts; newest first."""
 
     ids: list[UUID] | None = None

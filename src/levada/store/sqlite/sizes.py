@@ -11,12 +11,16 @@ from levada.wire.objects import TableSize
 _OLDEST = {"flow_runs": "created", "events": "occurred", "logs": "at"}
 """Column of the time of tables that grow with time."""
 
+_GAPS = frozenset({"logs"})
+"""Their row number says who wrote the row, not how many there are."""
+
 
 def table_sizes(execute: Callable[[str], list[tuple[Any, ...]]]) -> list[TableSize]:
     """Bytes and rows of every table, the largest first.
 
-    Rows are estimated from the greatest row number where a table has one. Bytes are estimated, too: the pages of the
-    file are shared out by rows, because counting pages would read the whole file.
+    Rows are estimated from the greatest row number where a table counts them up; lines of log have numbers with gaps
+    and are counted by the smallest index. Bytes are estimated, too: the pages of the file are shared out by rows,
+    because counting pages would read the whole file.
     """
     found = [
         (name, sql)
@@ -26,7 +30,7 @@ def table_sizes(execute: Callable[[str], list[tuple[Any, ...]]]) -> list[TableSi
     (page_count,), (page_size,) = execute("PRAGMA page_count")[0], execute("PRAGMA page_size")[0]
     rows = {}
     for name, sql in found:
-        numbered = sql is not None and "WITHOUT ROWID" not in sql and "VIRTUAL" not in sql
+        numbered = name not in _GAPS and sql is not None and "WITHOUT ROWID" not in sql and "VIRTUAL" not in sql
         counted = execute(f"SELECT max(rowid) FROM {name}" if numbered else f"SELECT count(*) FROM {name}")
         rows[name] = counted[0][0] or 0
     total = sum(rows.values()) or 1

@@ -57,6 +57,12 @@ class TestReadingFlowRuns:
 
 
 class TestFilters:
+    def test_a_filter_that_is_misspelt_is_refused_rather_than_passed_over(self, api: Api, story: Story) -> None:
+        said = problem(api.post("/api/flow_runs/count", json={"state_typs": ["FAILED"]}), 422)
+        assert "state_typs" in said["detail"]
+        said = problem(api.post("/api/bulk_jobs", json={"action": "cancel", "query": {"name": "x"}}), 422)
+        assert "name" in said["detail"]
+
     @pytest.mark.parametrize(
         "query",
         [
