@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 from uuid import UUID
 
-from levada.core.errors import ParameterTypeError, ServerRequired, SignatureMismatchError
+from levada.core.errors import DefinitionError, ParameterTypeError, ServerRequired, SignatureMismatchError
 from levada.core.identity import content_digest
 from levada.core.naming import check_name
 from levada.core.retries import RetryPolicy
@@ -58,6 +58,7 @@ class Flow(Definition, Generic[P, R]):
         on_cancellation: Iterable[Any] | None = None,
         on_crashed: Iterable[Any] | None = None,
         on_running: Iterable[Any] | None = None,
+        crash_retries: int = 0,
     ) -> None:
         self.options: dict[str, Any] = {
             key: value for key, value in locals().items() if key not in ("self", "fn", "__class__")
@@ -82,6 +83,7 @@ class Flow(Definition, Generic[P, R]):
         self.persist_result = persist_result
         self._set_retries(retries, retry_delay_seconds, retry_jitter_factor, retry)
         self.retry_condition_fn = retry_condition_fn
+        self.crash_retries = _crash_retries(crash_retries)
         for hook in HOOKS:
             setattr(self, f"{hook}_hooks", check_hooks(hook, self.options[hook], self.kind))
         self.call_name = f"flow:{self.name}"
@@ -272,18 +274,18 @@ class Flow(Definition, Generic[P, R]):
         return self.add_hook("on_running", fn)
 
     def serve(self, *_: Any, **__: Any) -> None:
-        """Run on schedules and on request until stopped; needs a server.
+        """Run on schedules and on request until stopped; comes with deployments.
 
         Raises:
-            ServerRequired: none is configured.
+            ServerRequired: always, in this version.
         """
         raise _needs_server(self, "serve")
 
     def deploy(self, *_: Any, **__: Any) -> None:
-        """Register with a work pool; needs a server.
+        """Register with a work pool; comes with deployments.
 
         Raises:
-            ServerRequired: none is configured.
+            ServerRequired: always, in this version.
         """
         raise _needs_server(self, "deploy")
 
@@ -309,9 +311,15 @@ def _file_digest(fn: Any) -> str | None:
 
 def _needs_server(flow: Flow[Any, Any], verb: str) -> ServerRequired:
     return ServerRequired(
-        f"Flow {flow.name!r} cannot `{verb}`: no server is configured (LEVADA_API_URL). "
+        f"Flow {flow.name!r} cannot `{verb}`: deployments are not in this version of Levada. "
         "Call it to run it in this process."
     )
+
+
+def _crash_retries(given: Any) -> int:
+    if type(given) is not int or not 0 <= given < 1 << 31:
+        raise DefinitionError(f"`crash_retries` is a whole number, 0 or more; got {given!r}.")
+    return given
 
 
 class _FlowDecorator:
@@ -335,6 +343,8 @@ class _FlowDecorator:
                 - flow_run_name: template over the parameters, or a function; default two words.
                 - retries, retry_delay_seconds (seconds, list, or function of the retry count), retry_jitter_factor,
                   retry (rules by exception, see `levada.retries`), retry_condition_fn(flow, flow_run, state).
+                - crash_retries: how often a run whose process is gone is scheduled again, to be taken up where it
+                  stood (`levada flow-run resume`); default 0: it stays Crashed.
                 - timeout_seconds: of one attempt.
                 - task_runner: for what is submitted; default threads.
                 - validate_parameters: check arguments against annotations; default True.

@@ -94,11 +94,11 @@ def on_all(planes: list[ControlPlane], work: Any) -> list[Any]:
     return results
 
 
-def report(plane: ControlPlane, writer: bytes) -> bytes:
+def report(plane: ControlPlane, writer: bytes, **opening: Any) -> bytes:
     """A process says that it runs a flow with a task."""
     run, task = make.new_id(), make.new_id()
     records = [
-        make.run_opened(run, writer, host="there", pid=7),
+        make.run_opened(run, writer, host="there", pid=7, **opening),
         make.run_state(run, StateType.RUNNING, 2),
         make.task_opened(task, run),
         make.task_state(task, run, StateType.RUNNING, 2),
@@ -169,6 +169,71 @@ def test_a_zombie_that_comes_back_is_fenced_and_changes_no_state(plane: ControlP
     answer = plane.take_in(late)
     assert [(command.kind, command.run) for command in answer.commands] == [("fenced", run)]
     assert state_of(plane, run) is StateType.CRASHED
+
+
+def test_a_crashed_run_is_scheduled_again_as_often_as_its_flow_says(plane: ControlPlane) -> None:
+    service = watching(plane)
+    run = report(plane, make.new_id(), crash_retries=1)
+    live_on(service, now_of(plane), now_of(plane) + LEASE + 4 * SECOND)
+    found = plane.read_flow_run(run)
+    assert (found.state_name, found.epoch) == ("AwaitingRetry", 2)
+    assert [state.name for state in found.states[-2:]] == ["Crashed", "AwaitingRetry"]
+    assert "Process 7 on host there is gone; this is crash retry 1 of 1." in str(found.states[-1].message)
+    assert plane.task_run_state_counts(run) == {StateType.CRASHED: 1}
+    why = plane.why(run)
+    assert any("waits to be taken up" in reason for reason in why.reasons)
+    assert why.next_steps[0] == f"levada flow-run resume {found.id}"
+    made(Outbox, plane).run_once(now_of(plane))
+    page = plane.read_events(EventQuery(resource_ids=[f"levada.flow-run.{found.id}"], oldest_first=True))
+    events = [event.event for event in page.items]
+    assert events[-2:] == ["levada.flow-run.Crashed", "levada.flow-run.AwaitingRetry"]
+    taker = make.new_id()
+    plane.take_in(
+        batch(taker, [make.run_opened(run, taker, epoch=3), make.run_state(run, StateType.RUNNING, 2, epoch=3)])
+    )
+    live_on(service, now_of(plane), now_of(plane) + LEASE + 4 * SECOND)
+    assert state_of(plane, run) is StateType.CRASHED
+
+
+def test_a_run_that_had_ended_before_its_process_was_given_up_is_not_executed_again(plane: ControlPlane) -> None:
+    service = watching(plane)
+    writer = make.new_id()
+    run = report(plane, writer, crash_retries=1)
+    ended = now_of(plane)
+    live_on(service, ended, ended + LEASE + 4 * SECOND)
+    plane.take_in(batch(writer, [make.run_state(run, StateType.COMPLETED, 3, at=ended)], first=5))
+    found = plane.read_flow_run(run)
+    assert (found.state_type, found.epoch) == (StateType.COMPLETED, 1)
+
+
+def test_the_zombie_of_a_run_that_is_scheduled_again_is_fenced(plane: ControlPlane) -> None:
+    service = watching(plane)
+    writer = make.new_id()
+    run = report(plane, writer, crash_retries=1)
+    live_on(service, now_of(plane), now_of(plane) + LEASE + 4 * SECOND)
+    late = batch(writer, [make.run_state(run, StateType.COMPLETED, 3, at=now_of(plane) + 2 * LEASE)], first=5)
+    late.running = [(run, 1)]
+    assert [(command.kind, command.run) for command in plane.take_in(late).commands] == [("fenced", run)]
+    assert plane.read_flow_run(run).state_name == "AwaitingRetry"
+
+
+@pytest.mark.parametrize("why", ["subflow", "cancelling", "default"])
+def test_what_is_not_to_be_begun_again_stays_crashed(plane: ControlPlane, why: str) -> None:
+    service = watching(plane)
+    parent = {"parent_run": make.new_id()} if why == "subflow" else {}
+    run = report(plane, make.new_id(), crash_retries=0 if why == "default" else 3, **parent)
+    if why == "cancelling":
+        plane.cancel_flow_run(run)
+    live_on(service, now_of(plane), now_of(plane) + LEASE + 4 * SECOND)
+    assert state_of(plane, run) is StateType.CRASHED
+
+
+def test_a_created_run_says_how_often_it_may_crash(plane: ControlPlane) -> None:
+    service = watching(plane)
+    run, writer = plane.create_flow_run(NewFlowRun(flow_name="etl", crash_retries=1)).id.bytes, make.new_id()
+    plane.take_in(batch(writer, [make.run_opened(run, writer), make.run_state(run, StateType.RUNNING, 2)]))
+    live_on(service, now_of(plane), now_of(plane) + LEASE + 4 * SECOND)
+    assert plane.read_flow_run(run).state_name == "AwaitingRetry"
 
 
 def test_after_an_outage_of_the_control_plane_everybody_gets_a_fresh_lease(plane: ControlPlane) -> None:

@@ -10,7 +10,7 @@ import cloudpickle
 import pytest
 
 from levada import Flow, flow, task
-from levada.core.errors import InvalidNameError, ReservedArgumentError, ServerRequired
+from levada.core.errors import DefinitionError, InvalidNameError, ReservedArgumentError, ServerRequired
 from levada.core.states import StateType
 from levada.engine.context import flow_var
 from levada.task_runners import ThreadPoolTaskRunner
@@ -303,3 +303,10 @@ def test_generated_run_names_are_two_words(test_home: Harness):
     doubled(1)
     name = test_home.flow_runs()[0].name
     assert len(name.split("-")) == 2
+
+
+def test_how_often_a_run_may_crash_is_a_whole_number():
+    assert (doubled.crash_retries, doubled.with_options(crash_retries=2).crash_retries) == (0, 2)
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(DefinitionError, match="`crash_retries` is a whole number"):
+            flow(lambda: None, crash_retries=wrong)

@@ -58,6 +58,9 @@ TAG_SEPARATOR = "\x1f"
 NOTICED = "noticed"
 """In the details of a verdict: when it was found that the process is gone, microseconds since 1970."""
 
+CRASH_RETRY = "crash_retry"
+"""In the details of a state that schedules a crashed run again: how often it has crashed."""
+
 TaskRecord = TaskOpened | TaskState | TaskChanged | TaskReused
 RunRecord = RunOpened | RunState | RunChanged
 
@@ -282,20 +285,40 @@ def _withdraw_mistaken(entries: list[Entry], base: int) -> None:
     """Take the verdict back that a process was lost, when it turns out that it had ended the subject before.
 
     Its last records were on a disk while no server heard of it: the server was away, or it died before it could send
-    them. What a process still recorded after it was given up stays history.
+    them. What a process still recorded after it was given up stays history. The run is then not executed again for the
+    crash that was none, unless somebody has taken it up already.
     """
+    scheduled = entries.pop() if entries and _is_crash_retry(entries[-1]) else None
+    if not _withdrawn(entries, base) and scheduled is not None:
+        entries.append(scheduled)
+
+
+def _is_crash_retry(entry: Entry) -> bool:
+    """Whether an entry schedules a crashed run again; nobody has taken it up while it is the newest."""
+    details = entry[DETAILS] if len(entry) > DETAILS else None
+    return bool(entry[2] & DECIDED and details and CRASH_RETRY in details)
+
+
+def _withdrawn(entries: list[Entry], base: int) -> bool:
     verdict = entries[-1] if entries else None
     if verdict is None or not verdict[2] & VERDICT or verdict[N] != CLOSED_N or len(verdict) <= DETAILS:
-        return
+        return False
     noticed = (verdict[DETAILS] or {}).get(NOTICED)
     if not isinstance(noticed, int):
-        return
+        return False
     own = [one for one in entries if one[0] == verdict[0] and not one[2] & (VERDICT | DECIDED)]
     ends = [one[N] for one in own if not is_open(one[2] & STATE_MASK) and base + one[DELTA] <= noticed]
     if ends:
         entries.pop()
         verdict[N] = max(ends) - 1
         insert(entries, verdict)
+    return bool(ends)
+
+
+def crashes_of(body: RunBody) -> int:
+    """In how many epochs a run crashed."""
+    last: dict[int, Entry] = {entry[0]: entry for entry in body.entries}
+    return sum(entry[2] & STATE_MASK == CRASHED for entry in last.values())
 
 
 class Decided(NamedTuple):

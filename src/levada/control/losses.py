@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from levada.control.histories import NOTICED, crash_run, crash_task
+from levada.control.histories import (
+    CANCELLING,
+    CRASH_RETRY,
+    NOTICED,
+    Decided,
+    crash_run,
+    crash_task,
+    crashes_of,
+    decided,
+)
 from levada.control.saving import save_flow_runs
 from levada.core.states import StateType, datetime_of
 from levada.store.base import FlowRunRow, TaskRunRow, Transaction
@@ -55,7 +64,9 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
             continue  # its process ended on purpose; somebody will resume it
         message, details = loss.verdict(process_of(row))
         before[row.id] = row
-        lost.append(crash_run(row, loss.at, message, details, transaction.now, closes=loss.closes))
+        crashed = crash_run(row, loss.at, message, details, transaction.now, closes=loss.closes)
+        again = None if row.state == CANCELLING else _scheduled_again(crashed[0], transaction.now)
+        lost.append(again or crashed)
         for task in transaction.task_runs.open_of_run(row.id):
             tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now, closes=loss.closes)
     message, details = loss.verdict(loss.process)
@@ -67,6 +78,24 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
     for limit in LimitTables(transaction).delete_leases_of(writer):
         transaction.announce("limits", limit)  # its slots are free, and somebody may wait for them
     return list(before), len(tasks)
+
+
+def _scheduled_again(row: FlowRunRow, now: int) -> tuple[FlowRunRow, list[str]] | None:
+    """The row, and the facts, of a crashed run that is to be taken up once more; None when it stays Crashed.
+
+    A subflow run stays so: the run that called it begins it again. So does one that was being cancelled.
+    """
+    body = RunBody.decode(row.body)
+    if row.parent_run is not None and not any(opening.epoch == 0 for opening in body.openings):
+        return None
+    # A request may have asked for more than the flow's own code does.
+    allowed = max((opening.crash_retries for opening in body.openings[:1] + body.openings[-1:]), default=0)
+    times = crashes_of(body)
+    if times > allowed:
+        return None
+    said = f"{process_of(row)} is gone; this is crash retry {times} of {allowed}. It goes on once somebody takes it up."
+    details = {"scheduled_time": datetime_of(now).isoformat(), CRASH_RETRY: times}
+    return decided(row, Decided(StateType.SCHEDULED, "AwaitingRetry", now, said, details, reopens=True), now)
 
 
 def open_with(transaction: Transaction, writer: bytes) -> set[bytes]:

@@ -75,6 +75,7 @@ def create(transaction: Transaction, new: NewFlowRun, created_by: str) -> FlowRu
         labels=new.labels,
         created_by=created_by,
         retries=new.retries,
+        crash_retries=new.crash_retries,
         deployment=None if new.deployment_id is None else new.deployment_id.bytes,
     )
     details: dict[str, Any] = {"by": created_by} if created_by else {}
@@ -124,6 +125,7 @@ def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str],
         forked_from=row.id,
         created_by=by,
         retries=told(body.openings, "retries") or 0,
+        crash_retries=told(body.openings, "crash_retries") or 0,
         deployment=told(body.openings, "deployment"),
     )
     details: dict[str, Any] = {"reason": f"Forked from flow run {row.name!r} ({UUID(bytes=row.id)})."}
@@ -203,8 +205,8 @@ def _check(new: NewFlowRun) -> None:
             problems.append((f"$.{field}", f"has {len(text)} characters; {LONGEST_NAME} is the most"))
     if new.idempotency_key is not None and not 0 < len(new.idempotency_key) <= LONGEST_KEY:
         problems.append(("$.idempotency_key", f"must have 1 to {LONGEST_KEY} characters"))
-    if not 0 <= new.retries < 1 << 31:
-        problems.append(("$.retries", "must not be negative"))
+    counts = (("$.retries", new.retries), ("$.crash_retries", new.crash_retries))
+    problems += [(path, "must not be negative") for path, count in counts if not 0 <= count < 1 << 31]
     if new.scheduled_time is not None and new.scheduled_time.tzinfo is None:
         problems.append(("$.scheduled_time", "has no time zone"))
     if problems:

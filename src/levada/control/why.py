@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from levada.control.histories import is_open
+from levada.control.histories import CRASH_RETRY, is_open
 from levada.control.views import flow_run_view, name_of_state, task_run_view
 from levada.control.waits import waits_in_words
 from levada.control.whereabouts import IsLive, Whereabouts, in_words, span, whereabouts
@@ -166,6 +166,8 @@ def _unowned(run: FlowRun, state: StateView, now: int) -> list[str]:
         return ["No process has it; it goes on, with what it completed, once somebody resumes it."]
     if run.state_type is _T.CANCELLING:
         return ["No process has it, so nothing needs to be stopped; cancel it once more and it is Cancelled."]
+    if CRASH_RETRY in (state.details or {}) and run.deployment_id is None:
+        return ["It waits to be taken up where its code is; it then goes on with what it had completed."]
     due = _moment((state.details or {}).get("scheduled_time")) or run.expected_start_time or state.timestamp
     late = now - us_of(due)
     if late < 0:

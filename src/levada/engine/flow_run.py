@@ -250,6 +250,7 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
             levada=session.version,
             retries=flow.most_retries,
             timeout=flow.timeout_seconds,
+            crash_retries=flow.crash_retries,
         )
     )
 

@@ -12,7 +12,7 @@ from levada.core.states import StateType
 from levada.wire.filters import FlowRunQuery
 
 
-class NewFlowRun(Struct, omit_defaults=True, kw_only=True):
+class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """A flow run to be made.
 
     Attributes:
@@ -21,6 +21,7 @@ class NewFlowRun(Struct, omit_defaults=True, kw_only=True):
         parameters: values as JSON.
         idempotency_key: asking again with the same key for the same flow gives the run that the first asking made.
         scheduled_time: when it should start; now when it is not given.
+        crash_retries: how often it is scheduled again when the process that executes it is gone.
     """
 
     flow_name: str
@@ -36,9 +37,10 @@ class NewFlowRun(Struct, omit_defaults=True, kw_only=True):
     flow_version: str | None = None
     entrypoint: str | None = None
     retries: int = 0
+    crash_retries: int = 0
 
 
-class FlowRunChange(Struct, omit_defaults=True, kw_only=True):
+class FlowRunChange(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """What to change of a flow run; what is None stays. Labels are merged, tags are added."""
 
     name: str | None = None
@@ -46,7 +48,7 @@ class FlowRunChange(Struct, omit_defaults=True, kw_only=True):
     labels: dict[str, Any] | None = None
 
 
-class ProposedState(Struct, omit_defaults=True, kw_only=True):
+class ProposedState(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """A state that somebody wants a run to enter.
 
     Attributes:
@@ -94,7 +96,7 @@ class RunInput(Struct, omit_defaults=True):
     sender: str | None = None
 
 
-class BulkAction(Struct, omit_defaults=True, kw_only=True):
+class BulkAction(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Something to do with every flow run that a query finds.
 
     Attributes:

@@ -85,6 +85,8 @@ class RunOpened(Struct, array_like=True, tag=1):
     retries: int = 0
     timeout: float | None = None
     deployment: bytes | None = None
+    crash_retries: int = 0
+    """How often the control plane schedules the run again, as its next epoch, when its process is gone."""
 
 
 class RunState(Struct, array_like=True, tag=2):

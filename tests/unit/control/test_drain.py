@@ -87,6 +87,17 @@ def test_a_live_run_is_shown_as_it_is_and_left_alone(control: ControlPlane) -> N
     process.die()
 
 
+def test_a_local_run_whose_process_is_gone_is_scheduled_again_when_its_flow_says_so(control: ControlPlane) -> None:
+    process = Process(control.home)
+    process.journal.append(make.run_opened(process.run, process.writer, crash_retries=1))
+    process.journal.append(make.run_state(process.run, RUNNING, 2))
+    process.die()
+    assert control.drain().crashed_flow_runs == [process.id]
+    found = control.read_flow_run(process.id)
+    assert (found.state_name, found.epoch) == ("AwaitingRetry", 2)
+    assert [state.name for state in found.states[-2:]] == ["Crashed", "AwaitingRetry"]
+
+
 def test_a_drain_goes_on_where_the_last_one_stopped(control: ControlPlane) -> None:
     process = Process(control.home).start()
     assert control.drain().records == 2
