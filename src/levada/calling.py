@@ -99,7 +99,7 @@ def runner_of(flow: FlowRunContext) -> Any:
 def needs_server(task: Task[Any, Any]) -> ServerRequired:
     """The error of a verb that hands a task to a worker."""
     return ServerRequired(
-        f"Task {task.name!r} cannot be handed to a worker: no server is configured (LEVADA_API_URL). "
+        f"Task {task.name!r} cannot be handed to a worker: workers are not in this version of Levada. "
         "Call it, or submit it inside a flow, to run it in this process."
     )
 

@@ -304,10 +304,10 @@ class Task(Definition, Generic[P, R]):
         )
 
     def delay(self, *args: Any, **kwargs: Any) -> Any:
-        """Hand the task to a worker, from anywhere; needs a server.
+        """Hand the task to a worker, from anywhere; comes with workers.
 
         Raises:
-            ServerRequired: none is configured. The call is recorded first, so that it is not forgotten.
+            ServerRequired: always, in this version. The call is recorded first, so that it is not forgotten.
         """
         return self.apply_async(args, kwargs)
 
@@ -324,10 +324,10 @@ class Task(Definition, Generic[P, R]):
         raise refuse_delay(self, tuple(args), kwargs or {})
 
     def serve(self, *_: Any, **__: Any) -> None:
-        """Work on delayed calls of this task until stopped; needs a server.
+        """Work on delayed calls of this task until stopped; comes with workers.
 
         Raises:
-            ServerRequired: none is configured.
+            ServerRequired: always, in this version.
         """
         from levada.calling import needs_server  # lazy: as in __call__
 

@@ -210,7 +210,7 @@ MODULES: dict[str, Window] = {
 }
 """Every module of the alias."""
 
-_SERVER = "it needs a Levada server, which comes with deployments and workers"
+_SERVER = "it comes with deployments and workers, which this version of Levada does not have"
 
 REFUSED: dict[str, str] = {
     "prefect.serve": f"{_SERVER}; call the flow to run it in this process.",
