@@ -7,7 +7,7 @@ it, and the rest is executed. `plan_resume` says beforehand what that will be.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -76,6 +76,24 @@ class Resumed(Struct):
     changed: list[str]
 
 
+class _Memory(NamedTuple):
+    """What answers the calls of a run that goes on.
+
+    Attributes:
+        recorded: the run, with its own calls.
+        origin: calls of the run from which the control plane forked it, which it has not made itself yet.
+        redo: completed task runs of both that are to run again.
+    """
+
+    recorded: RecordedRun
+    origin: list[RecordedCall]
+    redo: frozenset[bytes]
+
+    @property
+    def calls(self) -> list[RecordedCall]:
+        return [*self.origin, *self.recorded.calls]
+
+
 def plan_resume(run: Ref, from_task: str | None = None, *, fork: bool = False) -> Plan:
     """What `resume` or `fork` would do.
 
@@ -88,11 +106,12 @@ def plan_resume(run: Ref, from_task: str | None = None, *, fork: bool = False) -
         ObjectNotFound: there is no such run or task run.
         ConfigurationError: the run is still executing, or (for a resume without `from_task`) has completed.
     """
-    recorded, redo = _read(run, from_task, fork)
+    memory = _read(run, from_task, fork)
+    recorded = memory.recorded
     reuse: list[str] = []
     execute: dict[str, str] = {}
-    for call in recorded.calls:
-        reason = _why_not(call, redo)
+    for call in memory.calls:
+        reason = _why_not(call, memory.redo)
         if reason is None:
             reuse.append(call.name)
         else:
@@ -121,17 +140,18 @@ def resume(run: Ref, from_task: str | None = None, *, flow: Flow[Any, Any] | Non
         ObjectNotFound: there is no such run or task run.
         ConfigurationError: the run is still executing, has completed, or its parameters were not kept.
     """
-    recorded, redo = _read(run, from_task, fork=False)
+    memory = _read(run, from_task, fork=False)
+    recorded = memory.recorded
     start = Start(
         recorded.run,
         recorded.epoch + 1,
         "resume",
         recorded.name,
-        Recall(recorded.calls, redo),
+        Recall(recorded.calls, memory.redo, origin=memory.origin),
         None,
         frozenset(recorded.tags),
     )
-    return _execute(recorded, start, redo, flow)
+    return _execute(memory, start, flow)
 
 
 def fork(run: Ref, from_task: str | None = None, *, flow: Flow[Any, Any] | None = None) -> Resumed:
@@ -146,10 +166,11 @@ def fork(run: Ref, from_task: str | None = None, *, flow: Flow[Any, Any] | None 
         ObjectNotFound: there is no such run or task run.
         ConfigurationError: the run's parameters were not kept.
     """
-    recorded, redo = _read(run, from_task, fork=True)
-    recall = Recall(recorded.calls, redo, forked=True)
+    memory = _read(run, from_task, fork=True)
+    recorded = memory.recorded
+    recall = Recall(memory.calls, memory.redo, forked=True)
     start = Start(None, 1, "fork", None, recall, recorded.run, frozenset(recorded.tags))
-    return _execute(recorded, start, redo, flow)
+    return _execute(memory, start, flow)
 
 
 def _plane() -> Plane:
@@ -159,9 +180,10 @@ def _plane() -> Plane:
     return plane
 
 
-def _read(run: Ref, from_task: str | None, fork: bool) -> tuple[RecordedRun, frozenset[bytes]]:
+def _read(run: Ref, from_task: str | None, fork: bool) -> _Memory:
     with _plane() as plane:
         recorded = plane.recorded_calls(_id_of(plane, run))
+        origin, again = _of_origin(plane, recorded)
     if not fork and recorded.state_type not in FINAL_TYPES and not _is_free(recorded):
         raise ConfigurationError(
             f"Run {recorded.name!r} is {recorded.state_name}: its process is alive. Cancel it first "
@@ -172,7 +194,31 @@ def _read(run: Ref, from_task: str | None, fork: bool) -> tuple[RecordedRun, fro
             f"Run {recorded.name!r} has completed; there is nothing to resume. Say --from TASK to run a task again, "
             "or run the flow anew."
         )
-    return recorded, _redo(recorded, from_task)
+    memory = _Memory(recorded, origin, again)
+    return memory._replace(redo=again | _redo(memory, from_task))
+
+
+def _of_origin(plane: Plane, recorded: RecordedRun) -> tuple[list[RecordedCall], frozenset[bytes]]:
+    """What a run that the control plane forked is answered from besides its own records, and what is to run again.
+
+    Raises:
+        ConfigurationError: the run from which it was forked is gone.
+    """
+    if recorded.run_again is None or recorded.forked_from is None:
+        return [], frozenset()
+    try:
+        origin = plane.recorded_calls(recorded.forked_from)
+    except ObjectNotFound as error:
+        raise ConfigurationError(
+            f"Run {recorded.name!r} was forked from run {as_uuid(recorded.forked_from)}, which was deleted, so nothing "
+            "of it can be reused; run the flow anew."
+        ) from error
+    before, redo = _of_origin(plane, origin)
+    calls = [*before, *origin.calls]
+    chosen = frozenset(call.task for call in calls if call.key in recorded.run_again)
+    made = {(call.identity, call.occurrence) for call in recorded.calls}
+    left = [call for call in calls if (call.identity, call.occurrence) not in made]
+    return left, redo | (dependents(calls, chosen) if chosen else frozenset())
 
 
 def _is_free(recorded: RecordedRun) -> bool:
@@ -192,20 +238,20 @@ def _id_of(plane: Plane, run: Ref) -> Ref:
     return named[0].id if named else run
 
 
-def _redo(recorded: RecordedRun, from_task: str | None) -> frozenset[bytes]:
+def _redo(memory: _Memory, from_task: str | None) -> frozenset[bytes]:
     """The completed task runs that are to run again."""
     if from_task is None:
         return frozenset()
     chosen = frozenset(
         call.task
-        for call in recorded.calls
+        for call in memory.calls
         if from_task in (call.name, call.key, call.key.rpartition("/")[2], str(as_uuid(call.task)))
         or (len(from_task) >= 4 and call.task.hex().startswith(from_task.replace("-", "")))
     )
     if not chosen:
-        names = ", ".join(sorted({call.name for call in recorded.calls})[:20])
-        raise ObjectNotFound(f"Run {recorded.name!r} has no task run {from_task!r}. It has: {names}")
-    return dependents(recorded.calls, chosen)
+        names = ", ".join(sorted({call.name for call in memory.calls})[:20])
+        raise ObjectNotFound(f"Run {memory.recorded.name!r} has no task run {from_task!r}. It has: {names}")
+    return dependents(memory.calls, chosen)
 
 
 def _why_not(call: RecordedCall, redo: frozenset[bytes]) -> str | None:
@@ -221,8 +267,9 @@ def _why_not(call: RecordedCall, redo: frozenset[bytes]) -> str | None:
     return None
 
 
-def _execute(recorded: RecordedRun, start: Start, redo: frozenset[bytes], flow: Flow[Any, Any] | None) -> Resumed:
+def _execute(memory: _Memory, start: Start, flow: Flow[Any, Any] | None) -> Resumed:
     session = sessions.current()
+    recorded, redo = memory.recorded, memory.redo
     if recorded.parameters is None:
         raise ConfigurationError(f"The parameters of run {recorded.name!r} were not recorded, so it cannot be resumed.")
     try:
@@ -241,7 +288,9 @@ def _execute(recorded: RecordedRun, start: Start, redo: frozenset[bytes], flow: 
         flow = load_flow_from_entrypoint(recorded.entrypoint)
     recall = start.recall
     assert recall is not None
-    recall.start_child = lambda child: _start_child(child, redo, _fresh(recorded, redo), recall.forked)
+    fresh = _fresh(memory.calls, redo)
+    of_origin = {call.child_run for call in memory.origin}
+    recall.start_child = lambda child: _start_child(child, redo, fresh, recall.forked or child in of_origin)
     used = _Watch(recall, start)
     state = run_flow(flow, parameters, start, return_state=True)
     if flow.isasync:
@@ -251,9 +300,9 @@ def _execute(recorded: RecordedRun, start: Start, redo: frozenset[bytes], flow: 
     return used.report(state, recorded)
 
 
-def _fresh(recorded: RecordedRun, redo: frozenset[bytes]) -> frozenset[bytes]:
+def _fresh(calls: list[RecordedCall], redo: frozenset[bytes]) -> frozenset[bytes]:
     """The subflow runs that are to run again from their start, because the call they stand for is to run again."""
-    return frozenset(call.child_run for call in recorded.calls if call.child_run is not None and call.task in redo)
+    return frozenset(call.child_run for call in calls if call.child_run is not None and call.task in redo)
 
 
 def _start_child(child: bytes, redo: frozenset[bytes], fresh: frozenset[bytes], forked: bool) -> Start:
@@ -264,7 +313,7 @@ def _start_child(child: bytes, redo: frozenset[bytes], fresh: frozenset[bytes], 
         except ObjectNotFound:
             return Start()
     recall = Recall(() if child in fresh else recorded.calls, redo, forked)
-    inner_fresh = fresh | _fresh(recorded, redo)
+    inner_fresh = fresh | _fresh(recorded.calls, redo)
     recall.start_child = lambda inner: _start_child(inner, redo, inner_fresh, forked)
     if forked:
         return Start(None, 1, "fork", None, recall, recorded.run)

@@ -22,7 +22,7 @@ from levada.core.errors import ObjectNotFound
 from levada.core.ids import created_us
 from levada.core.states import StateType
 from levada.store.base import FlowRunRow, RowPage, TaskRunRow, Transaction
-from levada.store.bodies import OPENED, RunBody, TaskBody, unpacked
+from levada.store.bodies import DETAILS, OPENED, RunBody, TaskBody, unpacked
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.objects import ArtifactView, FlowRun, FlowView, Page, TaskRun
 from levada.wire.recorded import RecordedCall, RecordedRun
@@ -225,7 +225,17 @@ def recorded_calls(transaction: Transaction, run: Identifier) -> RecordedRun:
         root=told(body.openings, "root"),
         tags=tags_of(body),
         calls=[_recorded_call(task, calls, results) for task in tasks],
+        run_again=_run_again(body),
     )
+
+
+def _run_again(body: RunBody) -> list[str] | None:
+    """The tasks that a request to fork a run wants to run again; None of a run that no request forked."""
+    first = body.entries[0] if body.openings and body.openings[0].epoch == 0 and body.entries else None
+    if first is None or body.openings[0].reason != "fork":
+        return None
+    details = first[DETAILS] if len(first) > DETAILS else None
+    return list((details or {}).get("run_again", ()))
 
 
 def _recorded_call(

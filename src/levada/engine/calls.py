@@ -295,7 +295,7 @@ def _place(call: TaskCall, graph: RunGraph, occurrence: int) -> None:
     call.occurrence = occurrence
     known = graph.recall.find(call.identity, occurrence, call.task.code) if graph.recall else None
     call.known = known
-    if known is not None and not graph.recall.forked:
+    if known is not None and not known.forked:
         call.task_id = known.task
         call.n = known.n
     else:

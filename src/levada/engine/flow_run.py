@@ -146,7 +146,7 @@ def _reuse(tracking: TaskCall, payload: Payload) -> FlowOutcome | None:
     state = State(_COMPLETED, message="Reused from the run's records.", timestamp_us=now)
     state.data = value
     parent.graph.recall.reused += 1
-    if parent.graph.recall.forked:
+    if known.forked:
         tracking.name = known.name
         tracking.open(now, started=False)
         tracking.record(now, state, payload, {"reason": "reused from the run this one was forked from"})

@@ -20,9 +20,10 @@ class Known:
         payload: the recorded result, when the call completed and its result was kept.
         name: the task run's name.
         child_run: the flow run it stands for, for a subflow.
+        forked: it is of another run: a source, not this run's own task run.
     """
 
-    __slots__ = ("child_run", "code", "n", "name", "payload", "state_name", "task")
+    __slots__ = ("child_run", "code", "forked", "n", "name", "payload", "state_name", "task")
 
     def __init__(self, task: bytes, n: int, payload: Payload | None, name: str) -> None:
         self.task = task
@@ -32,6 +33,7 @@ class Known:
         self.state_name = ""
         self.code: str | None = None
         self.child_run: bytes | None = None
+        self.forked = False
 
 
 class Recall:
@@ -41,10 +43,15 @@ class Recall:
         calls: what earlier epochs recorded.
         redo: task runs that are to run again although they completed.
         forked: the records belong to another run; their task runs are sources, not this run's own.
+        origin: records of the run that this one was forked from, for calls that it has not made itself yet.
     """
 
     def __init__(
-        self, calls: Iterable[RecordedCall] = (), redo: frozenset[bytes] = frozenset(), forked: bool = False
+        self,
+        calls: Iterable[RecordedCall] = (),
+        redo: frozenset[bytes] = frozenset(),
+        forked: bool = False,
+        origin: Iterable[RecordedCall] = (),
     ) -> None:
         self.forked = forked
         self.reused = 0
@@ -56,11 +63,13 @@ class Recall:
         self.unmatched: dict[tuple[bytes, int], Known] = {}
         self.start_child: Callable[[bytes], Any] = _no_child
         """Says how the subflow run that a recorded call stands for is begun again (a `flow_run.Start`)."""
+        for call in origin:
+            self._add(call, redo, forked=True)
         for call in calls:
-            self._add(call, redo)
+            self._add(call, redo, forked)
         self.unmatched.update(self._known)
 
-    def _add(self, call: RecordedCall, redo: frozenset[bytes]) -> None:
+    def _add(self, call: RecordedCall, redo: frozenset[bytes], forked: bool) -> None:
         completed = call.state_type is StateType.COMPLETED and call.state_name != "RolledBack"
         payload = call.result if completed and call.task not in redo else None
         if payload is not None and payload.serializer == "none":
@@ -69,6 +78,7 @@ class Recall:
         known.state_name = call.state_name
         known.code = call.code
         known.child_run = call.child_run
+        known.forked = forked
         self._known[call.identity, call.occurrence] = known
         if call.opaque:
             first = self._opaque.setdefault(call.identity, call.name)

@@ -89,13 +89,12 @@ def _reuse(call: TaskCall, payload: Payload) -> State | None:
     known = call.known
     assert known is not None
     assert call.flow is not None
-    recall = call.flow.graph.recall
-    recall.reused += 1
+    call.flow.graph.recall.reused += 1
     call.name = known.name
     state = State(_COMPLETED, known.state_name or None, "Reused from the run's records.", timestamp_us=now)
     state.data = value
     call.returned_state = payload.in_state
-    if recall.forked:
+    if known.forked:
         call.open(now, started=False)
         call.record(now, state, payload, {"reason": "reused from the run this one was forked from"})
     session.journal.append(TaskReused(call.task_id, call.run, call.epoch, call.next_n(), now, known.task))

@@ -71,3 +71,5 @@ class RecordedRun(Struct, frozen=True):
     root: bytes | None = None
     tags: list[str] = field(default_factory=list)
     calls: list[RecordedCall] = field(default_factory=list)
+    run_again: list[str] | None = None
+    """Keys of the tasks that are to run again, of a run that the control plane forked; None of any other."""
