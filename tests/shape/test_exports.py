@@ -10,7 +10,6 @@ import pytest
 
 import levada
 
-
 ONLY_WITHIN_ALEMBIC = {"levada.store.migrations.env"}
 """Run by Alembic in the middle of a migration, and by nobody else."""
 

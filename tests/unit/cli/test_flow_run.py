@@ -165,7 +165,8 @@ class TestOneRun:
         assert f"levada flow-run resume {run['id']}" in shown
         assert levada("flow-run", "why", "bad").stdout == shown
         assert levada.json("why", "load-0")["state"] == "Failed"
-        assert levada("why", "nothing", code=1).stderr.startswith("levada: There is no flow run and no task run called 'nothing'")
+        nothing = levada("why", "nothing", code=1).stderr
+        assert nothing.startswith("levada: There is no flow run and no task run called 'nothing'")
 
 
 class TestDeletion:
