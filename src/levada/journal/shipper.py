@@ -32,7 +32,8 @@ LINGER_SECONDS: Final = 0.05
 
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 5.0
-"""Between two attempts while the server is away; shorter than a lease, so that runs survive a server's restart."""
+"""Between two attempts while the server is away, at most; and never longer than half of the time between two signs of
+life, so that a server that is back only for a moment hears of everybody."""
 
 PATIENCE_SECONDS: Final = 2.0
 """How long the end of a process waits for a server that does not answer."""
@@ -239,7 +240,8 @@ class Shipper:
 
     def _pause(self) -> None:
         """Wait before the next attempt: longer each time, and never as long as the others that wait."""
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures, 10))
+        most = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._renew_seconds / 2))
+        longest = min(most, FIRST_PAUSE * 2 ** min(self._failures, 10))
         self._sleep(longest * (0.5 + random.random() / 2))
 
     def _sleep(self, seconds: float) -> None:

@@ -84,6 +84,7 @@ class Transport:
             )
         self.url = url.rstrip("/")
         self._timeout = timeout
+        self._lease_seconds = IngestAnswer().lease_seconds  # until a server says what its leases are
         self._retries = Retry(
             total=max_retries,
             status_forcelist=AGAIN,
@@ -202,11 +203,17 @@ class Transport:
         if len(body) >= WORTH_PACKING:
             body, headers = gzip.compress(body, 1), {"content-encoding": "gzip"}
         never = Retry(0, redirect=0, raise_on_status=False)
-        response = self._send("POST", "/ingest", None, body, _MSGPACK, _MSGPACK, headers, retries=never)
+        # Half a lease: behind a server that stands still, or a connection that leads nowhere, there may be another that
+        # can be told in time that this process lives.
+        silence = min(self._timeout, self._lease_seconds / 2)
+        ask = ("POST", "/ingest", None, body, _MSGPACK, _MSGPACK, headers)
+        response = self._send(*ask, retries=never, silence=silence)
         try:
-            return msgpack.decode(response.data, type=IngestAnswer)
+            answer = msgpack.decode(response.data, type=IngestAnswer)
         except msgspec.DecodeError as problem:
             raise self._strange("POST", "/ingest", problem) from problem
+        self._lease_seconds = answer.lease_seconds
+        return answer
 
     def follow(self, path: str, query: Mapping[str, Any], last: str | None, silence: float) -> Iterator[bytes]:
         """The lines of a stream, until it ends or is silent for so many seconds."""
@@ -243,8 +250,10 @@ class Transport:
         more: Mapping[str, str] | None = None,
         *,
         retries: Retry | None = None,
+        silence: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
         headers = {**self._headers, "accept": f"{wanted}, application/problem+json", "accept-encoding": "gzip"}
+        silence = self._timeout if silence is None else silence
         if body is not None:
             headers["content-type"] = sent_as
         try:
@@ -253,7 +262,7 @@ class Transport:
                 self._address(path, query),
                 body=body,
                 headers={**headers, **(more or {})},
-                timeout=Timeout(connect=min(CONNECT_SECONDS, self._timeout), read=self._timeout),
+                timeout=Timeout(connect=min(CONNECT_SECONDS, silence), read=silence),
                 retries=retries or self._retries,
             )
         except HTTPError as problem:

@@ -17,7 +17,7 @@ from msgspec.msgpack import Decoder, Encoder
 from levada.control.losses import Loss, crash_what_is_open, named, open_with
 from levada.control.services.base import Result, Service, ServiceConfig, store_moment
 from levada.core import faults
-from levada.core.leases import Presence, Watch, is_gone, latest_end, observe
+from levada.core.leases import OUTAGE_PART, STAMP_PART, Presence, Watch, is_gone, latest_end, observe
 from levada.core.states import datetime_of
 from levada.store.limits import LimitTables
 
@@ -53,6 +53,7 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
 
     name: ClassVar[str] = "lease-reconciler"
     does: ClassVar[str] = "Finds processes that went silent and marks what they left open as Crashed."
+    _begins = False
 
     @classmethod
     def configured(cls, plane: ControlPlane, settings: Settings) -> Self:
@@ -63,8 +64,22 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
     def start(self) -> None:
         """Begin with a turn, before anything is answered: after an outage everybody gets a fresh lease first."""
         if not self.running:
+            self._begins = True
             self.turn()
         super().start()
+
+    def _make_up(self, transaction: Transaction) -> None:
+        """Let leases last longer by the time for which nobody has noted to be there, when that is too short an outage.
+
+        Servers that end and begin again and again may miss every sign of life of a process without ever having been
+        away for long.
+        """
+        transaction.lock(ALIVE)
+        watch = _watch(transaction)
+        missed = 0 if watch.alive is None else transaction.now - watch.alive
+        if watch.alive is not None and STAMP_PART < missed / self.config.lease_us <= OUTAGE_PART:
+            transaction.execute("UPDATE writers SET expires = expires + ? WHERE expires IS NOT NULL", (missed,))
+            transaction.meta.set(ALIVE, _encode(Watch(watch.alive + missed, watch.grace)))
 
     def moment(self) -> int:
         """By the clock of the store, which also stamps the leases; a replica's own may be wrong."""
@@ -72,6 +87,9 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
 
     def run_once(self, now: int) -> Result:
         """Note that the control plane is there, and judge the processes whose leases have ended."""
+        if self._begins:
+            self.plane.store.transact(self._make_up)
+            self._begins = False
         presence, expired = self._look(now)
         crashed = processes = 0
         for writer in expired:
