@@ -114,15 +114,25 @@ def inspect(run: str, output: str) -> None:
 @click.option("--head", type=click.IntRange(min=1), metavar="N", help="Only the first so many lines.")
 @click.option("-n", "--tail", type=click.IntRange(min=1), metavar="N", help="Only the last so many lines.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines of this level and above.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with the lines that come, until the run ends.")
 @output_option
-def logs(run: str, head: int | None, tail: int | None, level: str | None, output: str) -> None:
+def logs(run: str, head: int | None, tail: int | None, level: str | None, follow: bool, output: str) -> None:
     """Print the log lines of a flow run and its task runs, oldest first."""
     if head is not None and tail is not None:
         raise click.UsageError("Either --head or --tail.")
+    if follow and (head is not None or output == "json"):
+        raise click.UsageError(
+            "--follow goes with --tail and --level; programs follow a server at /api/logs/stream."
+        )
     with control_plane() as plane:
         found = find_flow_run(plane, run)
         query = LogQuery(flow_run_ids=[found.id], min_level=level_number(level))
-        print_lines(plane, chosen(plane, query, head, tail), output)
+        if follow:
+            from levada.cli.watching import follow_logs  # lazy: only this option needs it
+
+            follow_logs(plane, found, query, tail)
+        else:
+            print_lines(plane, chosen(plane, query, head, tail), output)
 
 
 @command.command("delete")

@@ -1,4 +1,4 @@
-"""Follows a flow run until it ends: its log lines and its states, as they are recorded."""
+"""Follows a flow run until it ends: its log lines, and its states if wanted, as they are recorded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
-from levada.cli.log_lines import Printer, lines
+from levada.cli.log_lines import Printer, chosen
 from levada.cli.output import clock_time, took
 from levada.core.states import FINAL_TYPES, StateType
 from levada.wire.filters import LogQuery
@@ -27,21 +28,24 @@ _LATE = timedelta(seconds=5)
 class _Follower:
     """Shows each state and each line once."""
 
-    def __init__(self, plane: Plane, run: FlowRun) -> None:
+    def __init__(self, plane: Plane, run: FlowRun, query: LogQuery | None = None, *, states: bool = True) -> None:
         self._plane = plane
         self._id = run.id
+        self._query = query if query is not None else LogQuery(flow_run_ids=[run.id])
+        self._states = states
         self._printer = Printer(plane)
         self._states_shown = 0
         self._seen: dict[int, datetime] = {}
         self._newest: datetime | None = None
+        self._begin: datetime | None = None
 
-    def step(self) -> FlowRun:
-        """Take in what was recorded since the last step, and show it."""
+    def step(self, tail: int | None = None) -> FlowRun:
+        """Take in what was recorded since the last step, and show it; only the last `tail` lines of it, if given."""
         self._plane.drain()
         run = self._plane.read_flow_run(self._id)
-        states = run.states[self._states_shown :]
+        states = run.states[self._states_shown :] if self._states else []
         self._states_shown = len(run.states)
-        events: list[StateView | Log] = [*states, *self._new_lines()]
+        events: list[StateView | Log] = [*states, *self._new_lines(tail)]
         for event in sorted(events, key=lambda event: event.timestamp):
             if isinstance(event, StateView):
                 message = f": {event.message}" if event.message else ""
@@ -50,19 +54,38 @@ class _Follower:
                 self._printer.show([event])
         return run
 
-    def _new_lines(self) -> list[Log]:
+    def _new_lines(self, tail: int | None) -> list[Log]:
         horizon = self._newest - _LATE if self._newest is not None else None
+        if horizon is not None and self._begin is not None:
+            horizon = max(horizon, self._begin)  # what stood before the tail is not wanted
         found = [
             log
-            for log in lines(self._plane, LogQuery(flow_run_ids=[self._id], after=horizon))
+            for log in chosen(self._plane, replace(self._query, after=horizon), None, tail)
             if log.id not in self._seen
         ]
         self._seen.update((log.id, log.timestamp) for log in found)
         if found:
+            if tail is not None:
+                self._begin = min(log.timestamp for log in found)
             self._newest = max(log.timestamp for log in found)
             floor = self._newest - _LATE
             self._seen = {key: moment for key, moment in self._seen.items() if moment >= floor}
         return found
+
+
+def follow_logs(plane: Plane, run: FlowRun, query: LogQuery, tail: int | None) -> None:
+    """Print the lines of a run as they come, until it ends.
+
+    Args:
+        plane: where they are.
+        run: whose lines.
+        query: which of them.
+        tail: of those that are there already, only so many.
+    """
+    follower = _Follower(plane, run, query, states=False)
+    while follower.step(tail).state_type not in FINAL_TYPES:
+        tail = None
+        time.sleep(_EVERY_SECONDS)
 
 
 def watch(plane: Plane, run: FlowRun, timeout: float | None) -> None:

@@ -267,6 +267,25 @@ class TestLiveRuns:
         assert shown.count("before") == 1
         assert seen[-1].startswith("Flow run 'slow one' ended Completed after ")
 
+    def test_logs_are_followed_to_the_end_of_the_run(self, levada, waiting):
+        seen = []
+        with levada.start("flow-run", "logs", "slow one", "--follow") as follower:
+            for line in follower.stdout:
+                seen.append(line)
+                if "before" in line:
+                    (levada.folder / "go").touch()
+        assert follower.returncode == 0
+        shown = "".join(seen)
+        assert shown.count("before") == shown.count("after") == 1
+        assert "is Running" not in shown
+
+    def test_following_begins_with_the_tail_that_is_wanted(self, levada, waiting):
+        (levada.folder / "go").touch()
+        assert waiting.wait(30) == 0
+        (line,) = levada("flow-run", "logs", "slow one", "-f", "-n", "1").stdout.splitlines()
+        assert "Finished" in line
+        assert "--follow goes with" in levada("flow-run", "logs", "slow one", "-f", "-o", "json", code=2).stderr
+
     def test_watch_gives_up_when_it_is_told_to(self, levada, waiting):
         assert (
             "is still Running after 0.0 s" in levada("flow-run", "watch", "slow one", "--timeout", "0", code=1).stderr
