@@ -121,9 +121,7 @@ def logs(run: str, head: int | None, tail: int | None, level: str | None, follow
     if head is not None and tail is not None:
         raise click.UsageError("Either --head or --tail.")
     if follow and (head is not None or output == "json"):
-        raise click.UsageError(
-            "--follow goes with --tail and --level; programs follow a server at /api/logs/stream."
-        )
+        raise click.UsageError("--follow goes with --tail and --level; programs follow a server at /api/logs/stream.")
     with control_plane() as plane:
         found = find_flow_run(plane, run)
         query = LogQuery(flow_run_ids=[found.id], min_level=level_number(level))
