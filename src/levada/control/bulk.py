@@ -203,7 +203,7 @@ def _act(plane: Runs, work: BulkWork, run: UUID) -> str | None:
         case "add_tags":
             plane.change_flow_run(run, FlowRunChange(tags=action.tags))
         case "delete":
-            plane.delete_flow_run(run)
+            plane.delete_flow_run(run, by)
     return None
 
 

@@ -15,8 +15,17 @@ from levada.control.base import PlanePart
 from levada.control.changing import change_flow_run
 from levada.control.deletion import delete_flow_run
 from levada.control.histories import is_open
-from levada.control.judging import answer, flow_run_facts, judged_flow_run, judged_task_run, task_run_facts, wish_of
+from levada.control.judging import (
+    answer,
+    asked_by_pause,
+    flow_run_facts,
+    judged_flow_run,
+    judged_task_run,
+    task_run_facts,
+    wish_of,
+)
 from levada.control.making import create, fork
+from levada.control.noting import note_correction
 from levada.control.queries import flow_run_row, task_run_row
 from levada.control.saving import save_flow_runs
 from levada.control.telling import Word, announce_words, tell
@@ -78,14 +87,16 @@ class Deciding(PlanePart):
         """
         return flow_run_view(self.store.transact(lambda transaction: change_flow_run(transaction, run, change)))
 
-    def delete_flow_run(self, run: Identifier) -> dict[str, int]:
+    def delete_flow_run(self, run: Identifier, by: str = "") -> dict[str, int]:
         """Delete a flow run with its subflow runs, task runs, logs and artifacts; how many of each went.
+
+        Each run that goes leaves an event `levada.flow-run.deleted` that says who asked for it.
 
         Raises:
             ObjectNotFound: there is no such run.
             UnfinishedRun: it, or a subflow run of it, has not ended.
         """
-        return delete_flow_run(self.store, run)
+        return delete_flow_run(self.store, run, by)
 
     # States
 
@@ -129,7 +140,8 @@ class Deciding(PlanePart):
 
         Raises:
             ObjectNotFound: there is no such run.
-            RequestInvalid, RequestTooLarge: an input cannot be kept.
+            RequestInvalid: the inputs are not those that its pause asks for, or one cannot be kept.
+            RequestTooLarge: an input is larger than 512 KiB.
         """
         wish = ProposedState(type=StateType.SCHEDULED, name="Resuming", message=_said("Resumed", by))
         return self._decide(run, wish, by, given=inputs or {})
@@ -167,7 +179,7 @@ class Deciding(PlanePart):
         again: bool = False,
     ) -> Decision:
         def work(transaction: Transaction) -> Outcome:
-            return _decide_flow_run(transaction, self, run, proposed, by, given or {}, again)
+            return _decide_flow_run(transaction, self, run, proposed, by, given, again)
 
         outcome = self.store.transact(work)
         tell(self.home, outcome.words)
@@ -241,7 +253,7 @@ def _decide_flow_run(
     run: Identifier,
     proposed: ProposedState,
     by: str,
-    given: dict[str, Any],
+    given: dict[str, Any] | None,
     again: bool,
 ) -> Outcome:
     identifier = flow_run_row(transaction, run).id
@@ -256,8 +268,8 @@ def _decide_flow_run(
     after = [] if changed is None else [changed]
     words = [_word(row)] if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled" else []
     if verdict.status == "accept" and verdict.rule != "repeated-wish":
-        for name, value in given.items():
-            inputs.keep(transaction, identifier, name, value, by or None)
+        if given is not None:
+            inputs.keep_answer(transaction, identifier, asked_by_pause(row), given, by or None)
         inner = Wish(type=StateType.CANCELLING, name="Cancelling", message=_said("Cancelled with its parent", by))
         for child in (rows[one] for one in below if one in rows):
             if _ends_with(child, rows):
@@ -315,6 +327,7 @@ def _decide_task(
         words = [(owner, row.id)] if owner else []
     if changed is not None:
         transaction.task_runs.replace([changed])
+        note_correction(transaction, row, changed, parent, by)
         transaction.announce("runs", (row.run or row.id).hex())
     announce_words(transaction, words)
     return Outcome(answer(verdict, changed or row), words)

@@ -11,6 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from levada.control.histories import is_open
+from levada.control.noting import note_deletion
 from levada.control.queries import Identifier, flow_run_row
 from levada.core.errors import UnfinishedRun
 from levada.store.base import FlowRunRow, LogTable, Store, TaskRunTable, Transaction
@@ -18,7 +19,7 @@ from levada.store.base import FlowRunRow, LogTable, Store, TaskRunTable, Transac
 ROWS_AT_ONCE = 5_000
 
 
-def delete_flow_run(store: Store, run: Identifier) -> dict[str, int]:
+def delete_flow_run(store: Store, run: Identifier, by: str = "") -> dict[str, int]:
     """Delete a flow run, its subflow runs, their task runs, logs and artifacts.
 
     Returns:
@@ -35,14 +36,16 @@ def delete_flow_run(store: Store, run: Identifier) -> dict[str, int]:
     for doomed_run in reversed(doomed):
         gone["task_runs"] += _in_batches(store, doomed_run, lambda tables: tables.task_runs)
         gone["logs"] += _in_batches(store, doomed_run, lambda tables: tables.logs)
-        gone["artifacts"] += store.transact(partial(_last, run=doomed_run))
+        gone["artifacts"] += store.transact(partial(_last, run=doomed_run, by=by))
         gone["flow_runs"] += 1
     return gone
 
 
-def _last(transaction: Transaction, run: bytes) -> int:
+def _last(transaction: Transaction, run: bytes, by: str) -> int:
     """Remove a run's artifacts and its row; how many artifacts went."""
     _hold(transaction, run)
+    for row in transaction.flow_runs.load([run]).values():
+        note_deletion(transaction, row, by)
     artifacts = transaction.artifacts.delete_of_run(run)
     transaction.flow_runs.delete(run)
     transaction.announce("runs", run.hex())

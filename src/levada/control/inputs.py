@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import msgspec
 
 from levada.control.queries import Identifier, flow_run_row
 from levada.core.errors import ObjectNotFound, RequestInvalid, RequestTooLarge
+from levada.core.json_schema import problems_of
 from levada.core.states import datetime_of
 from levada.store.base import Transaction
 from levada.wire.changes import RunInput
@@ -80,6 +82,37 @@ def keep(transaction: Transaction, run: bytes, key: str, value: Any, sender: str
     transaction.execute(sql, (run, key, data, now, sender))
     transaction.announce("runs", run.hex())
     return RunInput(key, value, datetime_of(now), sender)
+
+
+def keep_answer(
+    transaction: Transaction, run: bytes, asked: Mapping[str, Any] | None, given: Mapping[str, Any], sender: str | None
+) -> None:
+    """Keep what a paused run is given as it goes on.
+
+    Args:
+        transaction: one that has locked the run.
+        run: the run.
+        asked: the `run_input_keyset` of its pause, if it has one: `schema` is the key of the input that holds a JSON
+            Schema of what is asked for, `response` the key under which the answer is kept as a whole.
+        given: the answer, by name.
+        sender: who gives it.
+
+    Raises:
+        RequestInvalid: it is not what the pause asks for; each field that is wrong is named.
+    """
+    asked = asked or {}
+    if "schema" in asked:
+        sql = "SELECT value FROM flow_run_inputs WHERE run = ? AND key = ?"
+        found = transaction.execute(sql, (run, str(asked["schema"])))
+        problems = problems_of(dict(given), _decode(bytes(found[0][0])), "$.inputs") if found else []
+        if problems:
+            told = "; ".join(f"{path} {problem}" for path, problem in problems)
+            raise RequestInvalid(f"The run does not go on, because it asks for other inputs: {told}.", tuple(problems))
+    if "response" in asked:
+        keep(transaction, run, str(asked["response"]), dict(given), sender)
+        return
+    for name, value in given.items():
+        keep(transaction, run, name, value, sender)
 
 
 def delete_input(transaction: Transaction, run: Identifier, key: str) -> bool:

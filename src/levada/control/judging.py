@@ -124,6 +124,15 @@ def _keeps_result(entries: list[Entry]) -> bool:
     return result is not None and result[0] != "none"
 
 
+def asked_by_pause(row: FlowRunRow) -> dict[str, Any] | None:
+    """The `run_input_keyset` of the pause in which a run is, if it has one."""
+    entries = RunBody.decode(row.body).entries
+    newest = entries[-1] if entries and row.state == _PAUSED else []
+    details = newest[DETAILS] if len(newest) > DETAILS else None
+    keyset = (details or {}).get("run_input_keyset")
+    return keyset if isinstance(keyset, dict) else None
+
+
 def decision_of(verdict: Verdict, wish: Wish, by: str, now: int) -> Decided | None:
     """The entry that a verdict makes; None when nothing changes."""
     state = verdict.state

@@ -135,7 +135,7 @@ class Runs(Protocol):
         """PATCH /flow_runs/{id}."""
         ...
 
-    def delete_flow_run(self, run: Run) -> dict[str, int]:
+    def delete_flow_run(self, run: Run, by: str = "") -> dict[str, int]:
         """DELETE /flow_runs/{id}."""
         ...
 

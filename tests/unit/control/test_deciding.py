@@ -36,6 +36,12 @@ __all__ = ["plane", "postgres_with_tables"]  # fixtures
 T = StateType
 
 
+def dispatch(plane: ControlPlane) -> None:
+    """Give the events that wait their positions."""
+    with plane.store.write() as transaction:
+        transaction.events.dispatch(10_000)
+
+
 def shipped(plane: ControlPlane, writer: bytes, *records: Record, first: int = 1, **fields: Any) -> Any:
     """Records of a process elsewhere."""
     numbered = [(number, encode(record)) for number, record in enumerate(records, first)]
@@ -238,6 +244,20 @@ class TestPausing:
         assert (decision.status, decision.rule) == ("reject", "resume-what-is-paused")
         assert plane.read_inputs(run) == []
 
+    def test_a_resume_gives_what_the_pause_asks_for_or_is_refused_with_paths(self, plane: ControlPlane) -> None:
+        run, _ = running(plane)
+        schema = {"required": ["ok"], "properties": {"ok": {"type": "boolean"}}, "additionalProperties": False}
+        plane.write_input(run, RunInput("ask-schema", schema))
+        asked = {"run_input_keyset": {"schema": "ask-schema", "response": "ask-response"}}
+        assert plane.set_flow_run_state(run, ProposedState(type=T.PAUSED, details=asked)).status == "accept"
+        for given, path in (({}, "ok"), ({"ok": "yes"}, "ok"), ({"ok": True, "why": 1}, "why")):
+            with pytest.raises(RequestInvalid, match="asks for other inputs") as refused:
+                plane.resume_flow_run(run, given)
+            assert [field for field, _ in refused.value.fields] == [f"$.inputs.{path}"]
+        assert plane.read_flow_run(run).state_type is T.PAUSED
+        assert plane.resume_flow_run(run, {"ok": True}, by="bob").status == "accept"
+        assert plane.read_input(run, "ask-response").value == {"ok": True}
+
     def test_a_pause_that_is_over_has_failed(self, plane: ControlPlane) -> None:
         run, _ = running(plane)
         wish = ProposedState(type=T.PAUSED, name="Suspended", pause_timeout=0.0, pause_key="k")
@@ -421,6 +441,27 @@ class TestDeleting:
         plane.cancel_flow_run(made.id)
         assert plane.delete_flow_run(made.id)["flow_runs"] == 1
         assert plane.create_flow_run(new).id != made.id
+
+    def test_a_deletion_leaves_an_event_that_says_by_whom(self, plane: ControlPlane) -> None:
+        run = ended(plane)
+        plane.delete_flow_run(run, by="ana")
+        dispatch(plane)
+        (event,) = plane.read_events(
+            EventQuery(flow_run_ids=[UUID(bytes=run)], event_prefixes=["levada.flow-run.deleted"])
+        ).items
+        assert (event.payload["by"], event.payload["state"]["name"]) == ("ana", "Failed")
+
+    def test_a_correction_of_a_task_run_leaves_an_event_that_says_by_whom(self, plane: ControlPlane) -> None:
+        run, writer = running(plane)
+        task = make.new_id()
+        shipped(plane, writer, make.task_opened(task, run), make.task_state(task, run, T.FAILED, 2), first=3)
+        wish = ProposedState(type=T.COMPLETED, message="It was done by hand.", force=True)
+        assert plane.set_task_run_state(task, wish, by="ana").status == "accept"
+        dispatch(plane)
+        (event,) = plane.read_events(EventQuery(resource_ids=[f"levada.task-run.{UUID(bytes=task)}"])).items
+        assert event.event == "levada.task-run.Completed"
+        assert (event.payload["by"], event.payload["from"]["name"]) == ("ana", "Failed")
+        assert event.related[0]["id"] == f"levada.flow-run.{UUID(bytes=run)}"
 
 
 class TestBulk:

@@ -241,9 +241,9 @@ def change_flow_run(plane: ThePlane, run: str, data: FlowRunChange) -> FlowRun:
     responses=answers(200, "How many rows of each kind went.", dict[str, int], 404, 409),
     sync_to_thread=True,
 )
-def delete_flow_run(plane: ThePlane, run: str) -> dict[str, int]:
+def delete_flow_run(plane: ThePlane, run: str, by: By) -> dict[str, int]:
     """Delete an ended flow run with its subflow runs, task runs, logs and artifacts."""
-    return plane.delete_flow_run(named(run))
+    return plane.delete_flow_run(named(run), by=by)
 
 
 router = Router(
