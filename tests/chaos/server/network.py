@@ -49,6 +49,7 @@ class Network:
     Attributes:
         ports: of the servers, in turn.
         weather: may be changed at any time.
+        swallows: requests that come now are never answered, and nobody says so.
         happened: how often what was done.
         answered: moments (`time.monotonic`) at which a client got an answer that says all is well.
     """
@@ -56,6 +57,7 @@ class Network:
     def __init__(self, ports: Sequence[int], weather: Weather = CLEAR) -> None:
         self.ports = list(ports)
         self.weather = weather
+        self.swallows = False
         self.happened: Counter[str] = Counter()
         self.answered: list[float] = []
         self.port = 0
@@ -71,10 +73,6 @@ class Network:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/api"
-
-    def longest_gap(self) -> float:
-        """Seconds between two good answers, at most."""
-        return max((after - before for before, after in zip(self.answered, self.answered[1:], strict=False)), default=0)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
@@ -109,6 +107,8 @@ class Network:
                     self.answered.append(time.monotonic())
         except (OSError, asyncio.IncompleteReadError):
             self.happened["client left"] += 1
+        except asyncio.CancelledError:
+            pass  # the network ends; asyncio would call it an error of the protocol
         finally:
             writer.close()
 
@@ -116,6 +116,9 @@ class Network:
         weather, chance = self.weather, self._random.random
         fate = chance()
         self.happened["requests"] += 1
+        if self.swallows:
+            self.happened["swallowed"] += 1
+            await self._over.wait()
         if chance() < weather.delayed:
             self.happened["delayed"] += 1
             await asyncio.sleep(chance() * weather.longest)

@@ -25,7 +25,8 @@ from urllib3.util import Retry, Timeout
 
 from levada.core import errors
 from levada.core.errors import ConfigurationError, ServerError, ServerUnavailable
-from levada.wire.ingest import IngestAnswer, IngestBatch
+from levada.core.ids import as_uuid
+from levada.wire.ingest import IngestAnswer, IngestBatch, NewestWord
 from levada.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -203,9 +204,9 @@ class Transport:
         if len(body) >= WORTH_PACKING:
             body, headers = gzip.compress(body, 1), {"content-encoding": "gzip"}
         never = Retry(0, redirect=0, raise_on_status=False)
-        # Half a lease: behind a server that stands still, or a connection that leads nowhere, there may be another that
-        # can be told in time that this process lives.
-        silence = min(self._timeout, self._lease_seconds / 2)
+        # A third of a lease: behind a server that stands still, or a connection that leads nowhere, there may be another
+        # that can be told in time that this process lives.
+        silence = min(self._timeout, self._lease_seconds / 3)
         ask = ("POST", "/ingest", None, body, _MSGPACK, _MSGPACK, headers)
         response = self._send(*ask, retries=never, silence=silence)
         try:
@@ -214,6 +215,16 @@ class Transport:
             raise self._strange("POST", "/ingest", problem) from problem
         self._lease_seconds = answer.lease_seconds
         return answer
+
+    def await_word(self, writer: bytes, after: int, seconds: float) -> int:
+        """Wait until the server has something to say to a process; the number of the newest word (see `NewestWord`)."""
+        path, query = f"/ingest/words/{as_uuid(writer)}", {"after": after, "wait": seconds}
+        never = Retry(0, redirect=0, raise_on_status=False)
+        response = self._send("GET", path, query, None, _JSON, _JSON, retries=never, silence=seconds + CONNECT_SECONDS)
+        try:
+            return json.decode(response.data, type=NewestWord).number
+        except msgspec.DecodeError as problem:
+            raise self._strange("GET", path, problem) from problem
 
     def follow(self, path: str, query: Mapping[str, Any], last: str | None, silence: float) -> Iterator[bytes]:
         """The lines of a stream, until it ends or is silent for so many seconds."""
