@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from levada.control.soundness import LATEST
 from levada.core.ids import created_us
 from levada.core.states import DEFAULT_NAMES, StateType, us_of
 from levada.store.base import FIRST_FINAL_STATE, MESSAGE_LENGTH, UNKNOWN_STATE, FlowRunRow, TaskRunRow
@@ -476,13 +477,18 @@ def _expected(entries: list[Entry]) -> int | None:
 
 
 def moment_of(value: Any) -> int | None:
-    """A time as details hold it (text, a datetime, microseconds since 1970), in microseconds since 1970."""
+    """A time as details hold it (text, a datetime, microseconds since 1970), in microseconds since 1970.
+
+    None for what is none, and for what no datetime can say: details come from processes, and one row of them must not
+    break the lists and the services that meet it.
+    """
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             return None
-    return us_of(value) if isinstance(value, datetime) else value if isinstance(value, int) else None
+    moment = us_of(value) if isinstance(value, datetime) else value if isinstance(value, int) else None
+    return moment if moment is not None and 0 <= moment <= LATEST else None
 
 
 def facts_of_run(body: RunBody) -> list[str]:

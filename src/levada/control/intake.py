@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import msgspec
+
 from levada.control.ingest import ingest, subjects
 from levada.control.losses import Loss, crash_what_is_open, named, open_with
 from levada.control.orders import orders_for
@@ -165,7 +167,10 @@ class Intake:
             records.refused.append((sequence, f"it cannot be stored, and is kept as it came: {problem}"))
             return self._commit(batch, Sorted([], [*records.unread, (sequence, raw)], records.refused))
         half = len(known) // 2
-        self._commit(batch, Sorted(known[:half], [], records.refused))
+        # The process has ended only once all of its records are there: a run whose end stands in the second half has
+        # not crashed.
+        first = msgspec.structs.replace(batch, ended=False, closing=False)
+        self._commit(first, Sorted(known[:half], [], records.refused))
         return self._commit(batch, Sorted(known[half:], records.unread, records.refused))
 
 
@@ -222,7 +227,7 @@ def commit(transaction: Transaction, batch: IngestBatch, records: Sorted, leases
     for sequence, payload in records.unread:
         transaction.writers.keep_unread(writer, sequence, payload)
     if last:
-        seen = now if batch.closing else before.renewed or now
+        seen = now if batch.closing else batch.seen or before.renewed or now
         how = "it ended without ending them" if batch.closing else "killed, or its machine lost power"
         loss = Loss(named(batch.pid, batch.host), min(now, seen), now, how)
         for run in crash_what_is_open(transaction, writer, loss)[0]:

@@ -96,6 +96,13 @@ def sound(record: Record) -> Record:
         raise UnsoundError("the id of its writer does not have 16 bytes")
     if isinstance(record, LogLine) and not 0 <= record.level < _LONGEST_EPOCH:
         raise UnsoundError(f"there is no level {record.level}")
+    if isinstance(record, (TaskState, RunState)) and record.result is not None:
+        ends = record.result.expiration
+        if ends is not None and not 0 <= ends <= LATEST:
+            raise UnsoundError(f"its result expires at {ends}, which is none between 1970 and 9999")
+    if isinstance(record, TaskOpened):
+        for source in {one for sources in (record.inputs or {}).values() for one in sources}:
+            _check_id("input", source)
     return _without_nul(record)
 
 

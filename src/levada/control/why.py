@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from levada.control.histories import CRASH_RETRY, is_open
+from levada.control.histories import CRASH_RETRY, is_open, moment_of
 from levada.control.views import flow_run_view, name_of_state, task_run_view
 from levada.control.waits import waits_in_words
 from levada.control.whereabouts import IsLive, Whereabouts, in_words, span, whereabouts
@@ -147,7 +147,7 @@ def _moment(value: Any) -> datetime | None:
         except ValueError:
             return None
     if isinstance(value, int):
-        return datetime.fromtimestamp(value / 1e6, UTC)
+        return None if moment_of(value) is None else datetime.fromtimestamp(value / 1e6, UTC)
     return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 

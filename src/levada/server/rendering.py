@@ -29,6 +29,14 @@ def _plain(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, (set, frozenset)):
         return sorted(value)
+    # What users log and put into artifacts may hold what JSON cannot, also as the key of a mapping. Shown as text: one
+    # line or artifact of somebody's must not break the page on which it stands, for everybody.
+    if value is None or isinstance(value, bool):
+        return json.encode(value).decode()
+    if isinstance(value, (tuple, list, dict)):
+        return str(value)
+    if isinstance(value, msgpack.Ext):
+        return f"<{len(value.data)} bytes of extension type {value.code}>"
     raise NotImplementedError(f"Answers hold no {type(value).__name__}.")
 
 

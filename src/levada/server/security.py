@@ -93,7 +93,7 @@ class Policy(Struct, frozen=True):
             named = "another site"
         else:
             named = origin.decode("latin-1")
-            own = host is not None and urlsplit(named).netloc.lower() == host.decode("latin-1").lower()
+            own = host is not None and _netloc(named) == host.decode("latin-1").lower()
             foreign = not own and not self.allows_origin(named)
         if foreign:
             raise NotPermitted(
@@ -179,6 +179,14 @@ def host_name(header: str) -> str:
         return text[1:].partition("]")[0]
     name, colon, rest = text.rpartition(":")
     return name if colon and rest.isdigit() else text
+
+
+def _netloc(origin: str) -> str:
+    """The host and port of an origin, in lower case; empty when it is none, which no browser sends."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -18,13 +18,13 @@ import anyio.to_thread
 from litestar import Request, Router, get
 from litestar.params import Parameter
 from litestar.response import Stream
-from msgspec import json
 
 from levada.control.feeds import RING, Feed, News
 from levada.control.streaming import EventsWanted, Feeds, LogsWanted, RunsWanted, Told
 from levada.core.errors import RequestInvalid
 from levada.core.states import StateType
 from levada.server.api.answers import answers
+from levada.server.rendering import as_json
 
 HEARTBEAT_SECONDS: Final = 15.0
 """A stream that has nothing to tell says so often that it is there."""
@@ -35,7 +35,6 @@ RETRY_MS: Final = 1000
 MEDIA_TYPE: Final = "text/event-stream"
 
 _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-_encode = json.Encoder().encode
 
 After = Annotated[
     str | None,
@@ -213,7 +212,7 @@ def rendered(news: list[News]) -> bytes:
 def _lines(news: list[News]) -> Iterator[bytes]:
     for each in news:
         # JSON holds no line break, so one `data` line is the whole value.
-        yield b"id: %b\nevent: %b\ndata: %b\n\n" % (each.id.encode(), each.kind.encode(), _encode(each.value))
+        yield b"id: %b\nevent: %b\ndata: %b\n\n" % (each.id.encode(), each.kind.encode(), as_json(each.value))
 
 
 router = Router("/", route_handlers=[stream_events, stream_logs, stream_runs], tags=["Streams"])

@@ -35,5 +35,9 @@ def parameter_fact(name: str, shown: str) -> str:
 
 def label_fact(name: str, value: Any) -> str:
     """The fact that a label has a value."""
-    text = value if isinstance(value, str) else {True: "true", False: "false", None: "null"}.get(value, str(value))
+    if isinstance(value, str):
+        text = value
+    else:
+        # Compared by what they are: 1 equals True, and a list could not even be looked up.
+        text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return f"l:{name[:SHOWN]}={text[:SHOWN]}"

@@ -17,7 +17,7 @@ from levada.control.intake import Gate, sort_out
 from levada.control.losses import Loss, crash_what_is_open
 from levada.core.errors import RequestInvalid, TooManyRequests
 from levada.core.settings import LeaseSettings
-from levada.core.states import StateType
+from levada.core.states import StateType, datetime_of
 from levada.journal.format import encode
 from levada.store.base import Transaction
 from levada.store.bodies import DECIDED, VERDICT, RunBody
@@ -115,6 +115,16 @@ def test_what_a_dead_process_left_open_crashes_with_its_last_records(plane: Cont
     assert state_of(plane, run) is StateType.CRASHED
     assert plane.read_task_run(task).state_type is StateType.CRASHED
     assert "is gone" in (plane.read_flow_run(run).state.message or "")
+
+
+def test_a_run_whose_records_were_shipped_long_after_its_death_crashed_when_its_process_died(
+    plane: ControlPlane,
+) -> None:
+    run = make.new_id()
+    opened(plane, run)
+    died = make.START + 7_000_000
+    plane.take_in(batch(ended=True, seen=died))
+    assert plane.read_flow_run(run).end_time == datetime_of(died)
 
 
 def test_an_end_may_be_told_twice(plane: ControlPlane) -> None:
@@ -358,6 +368,54 @@ def test_a_record_that_no_row_can_be_made_of_is_kept_and_keeps_no_other_out(
     with plane.store.read() as transaction:
         assert transaction.execute("SELECT sequence FROM unread_records") == [(2,)]
         assert transaction.execute("SELECT count(*) FROM logs") == [(5,)]
+
+
+def test_a_run_whose_end_comes_with_a_record_that_cannot_be_stored_has_not_crashed(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last batch of a dead process was taken in by halves, and the first half already said that it is gone."""
+    from levada.control import ingest as ingesting
+
+    run, other, bad = make.new_id(), make.new_id(), make.new_id()
+    opened(plane, run)
+    opened(plane, other)
+    real = ingesting.merge_run
+
+    def merge(subject: bytes, *others: Any) -> Any:
+        if subject == bad:
+            raise OverflowError("too large for the column")
+        return real(subject, *others)
+
+    monkeypatch.setattr(ingesting, "merge_run", merge)
+    last = make.run_state(run, StateType.COMPLETED, 2)
+    lines = [make.run_opened(bad, W, n=0), make.log_line(run, "a line"), make.log_line(run, "one more"), last]
+    answer = plane.take_in(batch(*lines, first=3, ended=True))
+    assert [sequence for sequence, _ in answer.refused] == [3]
+    assert [state_of(plane, one) for one in (run, other)] == [StateType.COMPLETED, StateType.CRASHED]
+    with plane.store.read() as transaction:
+        entered = {name for (name,) in transaction.execute("SELECT event FROM events WHERE run = ?", (run,))}
+    assert "levada.flow-run.Crashed" not in entered
+
+
+def test_labels_are_found_by_what_they_say_also_when_they_are_no_text(plane: ControlPlane) -> None:
+    """A label that is a list or a mapping kept the opening of its run out; the number 1 was found as `true` only."""
+    run = make.new_id()
+    opening = make.run_opened(run, W, n=0, labels={"n": 1, "ok": True, "cells": [1], "more": {"a": None}})
+    assert plane.take_in(batch(opening)).refused == []
+    with plane.store.read() as transaction:
+        facts = {fact for (fact,) in transaction.execute("SELECT fact FROM flow_run_facts WHERE run = ?", (run,))}
+    assert {"l:n=1", "l:ok=true", "l:cells=[1]"} <= facts
+
+
+@pytest.mark.parametrize("moment", [-(2**62), 2**62, 2**63])
+def test_a_moment_that_no_clock_shows_is_none(plane: ControlPlane, moment: int) -> None:
+    """The service that marks late runs read it from the row and failed for ever, and with it all other late runs."""
+    run = make.new_id()
+    scheduled = make.run_state(run, StateType.SCHEDULED, 2, details={"scheduled_time": moment})
+    assert plane.take_in(batch(make.run_opened(run, W, n=0), scheduled)).refused == []
+    with plane.store.read() as transaction:
+        row = transaction.flow_runs.load([run])[run]
+    assert row.expected == row.created
 
 
 def test_batches_of_many_writers_at_once_lose_nothing(plane: ControlPlane) -> None:

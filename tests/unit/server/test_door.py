@@ -85,6 +85,11 @@ class TestOrigins:
         # An old-fashioned form: no Origin, but the browser says where it comes from.
         assert api.post("/api/flow_runs/filter", json={}, headers={"sec-fetch-site": "cross-site"}).status_code == 403
 
+    def test_an_origin_that_is_none_is_a_foreign_one_and_no_error_of_ours(self, api) -> None:
+        for origin in ("http://[", "http://a]b"):
+            answer = api.post("/api/flow_runs/filter", json={}, headers={"origin": origin})
+            assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json"), origin
+
     def test_our_own_page_may(self, api) -> None:
         answer = api.post("/api/flow_runs/filter", json={}, headers={"origin": HERE, "sec-fetch-site": "same-origin"})
         assert answer.status_code == 200
