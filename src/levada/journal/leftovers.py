@@ -84,6 +84,8 @@ def ship(
         shipment.busy += path.is_dir()
         return
     try:
+        # Asked now: segments that have arrived are removed on the way.
+        seen = max((segment.stat().st_mtime_ns // 1000 for segment in directory.segments().values()), default=0)
         outgoing = Outgoing(directory)
         writer, pid = directory.writer, directory.pid
         while (parcel := outgoing.next()) is not None:
@@ -102,7 +104,7 @@ def ship(
             if progress is not None:
                 progress(shipment)
         # Only now: what a dead process left open may have been finished by what was just sent.
-        _patiently(send, IngestBatch(writer, [], host, pid, ended=True))
+        _patiently(send, IngestBatch(writer, [], host, pid, ended=True, seen=seen))
         shipment.problems += [(writer.hex(), problem) for problem in outgoing.problems]
         shipment.journals += directory.remove()
     finally:

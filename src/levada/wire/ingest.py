@@ -30,6 +30,8 @@ class IngestBatch(Struct, array_like=True):
     running: list[tuple[bytes, int]] = []
     """Flow runs that execute in the process at this moment, with the epoch it owns each in: commands are about these,
     and are repeated until a run is no longer among them."""
+    seen: int = 0
+    """With `ended`: when the process last wrote something, microseconds since 1970 by its own clock; 0 when unknown."""
 
 
 class Command(Struct, array_like=True):
