@@ -179,11 +179,13 @@ async def acquire(plane: ThePlane, data: SlotsAsked, request: Request[Any, Any, 
     if isinstance(answer, Grant) or asked.lease is None or not asked.wait:
         return SlotsAnswer.of(answer)
     deadline = time.monotonic() + asked.wait
-    with _ear(request.app.state.get("bus")) as woken:
+    with _ear(request.app.state.get("bus")) as woken, _watched(request, woken) as hung_up:
         while (left := deadline - time.monotonic()) > 0 and not isinstance(answer, Grant):
             with anyio.move_on_after(min(LOOK_AGAIN, left, answer.retry_after or LOOK_AGAIN)):
                 await woken.wait()
             woken.clear()  # before looking, so that what happens while we look wakes us again
+            if hung_up.done():
+                break  # a slot that is given to somebody who is gone lies idle until its lease ends
             answer = await anyio.to_thread.run_sync(_acquire, plane, asked)
     return SlotsAnswer.of(answer)
 
@@ -201,6 +203,22 @@ def _ear(bus: Bus | None) -> Iterator[asyncio.Event]:
         yield woken
     finally:
         bus.unsubscribe(subscription)
+
+
+@contextmanager
+def _watched(request: Request[Any, Any, Any], woken: asyncio.Event) -> Iterator[asyncio.Future[None]]:
+    """A future that is done, and has rung, when who asked has hung up."""
+
+    async def until_gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        woken.set()
+
+    watching = asyncio.ensure_future(until_gone())
+    try:
+        yield watching
+    finally:
+        watching.cancel()
 
 
 def _acquire(plane: ThePlane, asked: SlotsAsked) -> Grant | Verdict:
