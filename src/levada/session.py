@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from levada.core.faults import arm_from
@@ -33,7 +34,9 @@ from levada.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from levada.client.http.transport import Transport
     from levada.core.settings import Settings
+    from levada.journal.ear import Ear
     from levada.journal.shipper import Shipper
     from levada.wire.ingest import IngestAnswer, IngestBatch
 
@@ -78,7 +81,7 @@ def build() -> Session:
         destination=server and server.rstrip("/"),
         segment_bytes=settings.journal.segment_bytes,
     )
-    journal, shipper = (writer, None) if server is None else _shipped(writer, settings)
+    journal, shipper, ear = (writer, None, None) if server is None else _shipped(writer, settings)
     results = ResultStore(
         home_storage=settings.storage_path,
         serializer=settings.results.default_serializer,
@@ -99,28 +102,37 @@ def build() -> Session:
     mailbox = Mailbox(journal)
     atexit.register(session.close)
     session.on_close.append(mailbox.stop)
-    if shipper is not None:
+    if shipper is not None and ear is not None:
         session.parts["deliver"] = lambda: (
             shipper.away or shipper.await_acknowledgement(writer.sequence, _DELIVER_SECONDS)
         )
-        session.on_close += [shipper.finish, journal.close, shipper.settle]
+        session.on_close += [ear.stop, shipper.finish, journal.close, shipper.settle]
     else:
         session.on_close.append(journal.close)
     session.on_close.append(lambda: atexit.unregister(session.close))
     return session
 
 
-def _shipped(writer: JournalWriter, settings: Settings) -> tuple[Any, Shipper]:
-    """The journal of a process that reports to a server, and what ships it."""
+def _shipped(writer: JournalWriter, settings: Settings) -> tuple[Any, Shipper, Ear]:
+    """The journal of a process that reports to a server, what ships it, and what listens to the server."""
+    from levada.journal.ear import Ear  # lazy: only processes that report to a server listen to it
     from levada.journal.leftovers import ship_in_background  # lazy: only processes that report to a server ship
     from levada.journal.shipper import Shipper  # lazy: as above
 
     destination = str(writer.destination)
 
-    def connect() -> Callable[[IngestBatch], IngestAnswer]:
+    @cache
+    def transport() -> Transport:
         from levada.client.http.transport import Transport  # lazy: as above, and on the shipper's own thread
 
-        return Transport.from_settings(settings).ingest
+        return Transport.from_settings(settings)
+
+    def connect() -> Callable[[IngestBatch], IngestAnswer]:
+        return transport().ingest
+
+    def begin(_: object) -> None:
+        ear.start()
+        ship_in_background(writer.home, destination, connect, _warn, HOST)
 
     shipper = Shipper(
         writer,
@@ -131,13 +143,14 @@ def _shipped(writer: JournalWriter, settings: Settings) -> tuple[Any, Shipper]:
         flush_seconds=settings.journal.flush_seconds,
         host=HOST,
         levada=__version__,
-        then=lambda _: ship_in_background(writer.home, destination, connect, _warn, HOST),
+        then=begin,
     )
+    ear = Ear(lambda after, seconds: transport().await_word(writer.writer, after, seconds), shipper.call)
     if settings.journal.durability != "acknowledged":
-        return writer, shipper
+        return writer, shipper, ear
     from levada.journal.acknowledged import AcknowledgedJournal  # lazy: as above
 
-    return AcknowledgedJournal(writer, shipper, warn=_warn, broken_off=_is_told_to_stop), shipper
+    return AcknowledgedJournal(writer, shipper, warn=_warn, broken_off=_is_told_to_stop), shipper, ear
 
 
 def deliver(session: Session) -> None:

@@ -17,6 +17,7 @@ from levada.control import ControlPlane
 from levada.control.bus import Bus
 from levada.core.settings import DatabaseSettings, Settings
 from levada.server.app import create_app
+from levada.server.stopping import Stopping
 from levada.store.opening import open_store
 from levada.wire.verbs import Plane
 
@@ -39,13 +40,15 @@ def pair(home: Path, database_url: str | None) -> Iterator[Pair]:
     store = open_store(home, DatabaseSettings(url=database_url))
     with ControlPlane(home, store) as plane:
         bus = Bus(store)
-        app = create_app(plane, Settings(home=home), bus=bus)
+        stopping = Stopping()
+        app = create_app(plane, Settings(home=home), bus=bus, stopping=stopping)
         with _listening(app) as port:
             url = f"http://127.0.0.1:{port}/api"
             remote = RemotePlane(Transport(url, max_retries=0))
             try:
                 yield Pair(plane, remote, url)
             finally:
+                stopping.set()
                 remote.close()
         bus.close()
 

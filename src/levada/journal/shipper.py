@@ -42,7 +42,7 @@ REPEAT_SECONDS: Final = 30.0
 """After which a command that is still not obeyed is carried out again."""
 
 Send = Callable[[IngestBatch], IngestAnswer]
-_RECORD, _HURRY, _FINISH = "record", "hurry", "finish"
+_RECORD, _HURRY, _FINISH, _CALLED = "record", "hurry", "finish", "called"
 
 
 Obey = Callable[[Command], bool]
@@ -104,6 +104,7 @@ class Shipper:
         self._given: dict[tuple[str, bytes, bytes | None], float] = {}
         self._finishing = False
         self._in_a_hurry = False
+        self._called = False
         self._delivered = False
         journal.wake = self.start
 
@@ -138,6 +139,11 @@ class Shipper:
                 return True
             self._bell.put(_HURRY)
             return self._progress.wait_for(lambda: self._acknowledged >= sequence, timeout)
+
+    def call(self) -> None:
+        """Say something at once: the server has something to tell this process."""
+        if self._thread is not None and self._pid == os.getpid():
+            self._bell.put(_CALLED)
 
     def finish(self) -> None:
         """Deliver what is left, for a bounded time, and say goodbye to the server."""
@@ -212,7 +218,7 @@ class Shipper:
             self._progress.notify_all()
 
     def _sign_is_due(self) -> bool:
-        return self._monotonic() >= self._renewed + self._renew_seconds
+        return self._called or self._monotonic() >= self._renewed + self._renew_seconds
 
     def _wait_for_more(self, seen: int) -> None:
         """Wait for the next record, the next sign of life, or the end; of a record also for what comes with it."""
@@ -236,7 +242,8 @@ class Shipper:
             word = self._bell.get(timeout=max(0.0, seconds))
         except Empty:
             return
-        self._in_a_hurry = self._in_a_hurry or word == _HURRY
+        self._in_a_hurry = self._in_a_hurry or word in {_HURRY, _CALLED}
+        self._called = self._called or word == _CALLED
 
     def _pause(self) -> None:
         """Wait before the next attempt: longer each time, and never as long as the others that wait."""
@@ -259,6 +266,7 @@ class Shipper:
         `waiting` says that records wait which it did not take before: then it is not back yet.
         """
         assert self._send is not None
+        self._called = False
         batch = IngestBatch(
             self._journal.writer,
             [] if parcel is None else parcel.records,

@@ -29,6 +29,7 @@ from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
 from levada.server.stopping import Stopping
+from levada.server.words import Words
 from levada.version import __version__
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def create_app(
     stopping = stopping or Stopping()
     feeds = Feeds(plane, bus)
     stopping.when(feeds.close)
+    words = Words(bus)
+    stopping.when(words.close)
     measured = metrics.Metrics(plane, services, feeds, gate)
     with warnings.catch_warnings():
         # Written so that every Litestar 2 understands it; the newest would rather have it written for Litestar 3.
@@ -116,12 +119,13 @@ def create_app(
                     "bus": bus,
                     "stopping": stopping,
                     "feeds": feeds,
+                    "words": words,
                     "metrics": measured,
                     "gate": gate,
                     "keeper": keeper,
                 }
             ),
-            on_startup=list(on_startup),
+            on_startup=[words.listen, *on_startup],
             on_shutdown=list(on_shutdown),
             logging_config=None,
             debug=False,

@@ -46,6 +46,13 @@ class Command(Struct, array_like=True):
     """For people: who asked, or what happened."""
 
 
+class NewestWord(Struct):
+    """Whether a process should ask what it is to do; `GET /api/ingest/words/{writer}` answers so."""
+
+    number: int
+    """Of the newest word for it; there is something to hear when it is higher than that of the answer before."""
+
+
 class IngestAnswer(Struct, array_like=True):
     """What a server says to a batch, after its transaction was committed."""
 

@@ -342,3 +342,16 @@ def test_waiting_for_an_acknowledgement_can_be_broken_off(levada_home: Path, ser
         told_to_stop.set()
         waiting.join(5)
         assert not waiting.is_alive()
+
+
+def test_a_process_that_is_called_says_something_at_once(levada_home: Path, server: Server) -> None:
+    server.answer = lambda: IngestAnswer(renew_seconds=60, lease_seconds=600)
+    with sending(levada_home, server) as process:
+        process.shipper.call()  # nothing is shipped yet, so there is nobody to call
+        process.write(1)
+        eventually(lambda: process.shipper.acknowledged == 1)
+        before = len(server.batches)
+        server.answer = lambda: IngestAnswer(commands=[Command("cancel", bytes(16))], renew_seconds=60)
+        process.shipper.call()
+        eventually(lambda: process.asked)
+        assert len(server.batches) == before + 1

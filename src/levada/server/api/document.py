@@ -53,6 +53,7 @@ PATH_PARTS: Final[dict[str, str]] = {
     "lease": "Id under which the slots are held.",
     "subject": "Id of a flow run or a task run.",
     "kind": "By what.",
+    "writer": "Id of the journal of the process that asks.",
 }
 """What the parameters in paths mean, unless their handler says so."""
 

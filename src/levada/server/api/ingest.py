@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from litestar import Router, post
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Router, get, post
+from litestar.params import Parameter
 
 from levada.server.api.answers import answers
-from levada.server.pattern import INGEST, ThePlane
+from levada.server.pattern import INGEST, WAITING, ThePlane
 from levada.server.rendering import Answer
 from levada.server.requests import MSGPACK, decoded
-from levada.wire.ingest import IngestBatch
+from levada.server.words import Words
+from levada.wire.ingest import IngestBatch, NewestWord
+
+LONGEST_WAIT: Final = 30.0
+"""Seconds for which an answer is held back."""
 
 
 @post(
@@ -29,4 +37,22 @@ def take_in(plane: ThePlane, body: bytes) -> Answer:
     return Answer(plane.take_in(decoded(body, IngestBatch, packed=True)), media_type=MSGPACK)
 
 
-router = Router("/", route_handlers=[take_in], tags=["Ingest"])
+@get(
+    "/ingest/words/{writer:uuid}",
+    operation_id="await_word",
+    opt=WAITING,
+    summary="Wait for a word",
+    responses=answers(200, "Its number; `after` when there was none.", NewestWord),
+)
+async def await_word(
+    writer: UUID,
+    request: Request[Any, Any, Any],
+    after: Annotated[int, Parameter(description="The number that the last answer gave; 0 at first.")] = 0,
+    wait: Annotated[float, Parameter(description="Seconds for which the answer is held back; 30 are the most.")] = 25.0,
+) -> NewestWord:
+    """Wait until something was decided about runs that a process executes; it then hears what with its next batch."""
+    words: Words = request.app.state["words"]
+    return NewestWord(await words.wait(writer.hex, after, wait if 0 <= wait <= LONGEST_WAIT else LONGEST_WAIT))
+
+
+router = Router("/", route_handlers=[take_in, await_word], tags=["Ingest"])

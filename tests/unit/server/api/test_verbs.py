@@ -28,6 +28,7 @@ WITHOUT_VERB = {
     "read_settings",
     "read_retention",
     "read_services",
+    "await_word",
 }
 """Requests that are another form of a verb, or about the server itself."""
 
