@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list, dict)):
         return str(value)
     if isinstance(value, msgpack.Ext):
-        return f"<{len(value.data)} bytes of extension type {value.code}>"
+        return f"<{len(bytes(value.data))} bytes of extension type {value.code}>"
     raise NotImplementedError(f"Answers hold no {type(value).__name__}.")
 
 
