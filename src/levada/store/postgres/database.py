@@ -121,9 +121,14 @@ class PostgresStore:
             try:
                 with self.write() as transaction:
                     return work(transaction)
-            except _CONFLICTS:
+            except _CONFLICTS as conflict:
                 if attempt == ATTEMPTS:
-                    raise
+                    if isinstance(conflict, errors.UniqueViolation):
+                        raise  # not for others' sake, after so many attempts
+                    raise StoreUnavailable(
+                        f"{self.name} broke the same change off {ATTEMPTS} times for those of others. Nothing of it is "
+                        "stored; try again when there is less to do."
+                    ) from conflict
                 # Two that met once shall not meet again.
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
