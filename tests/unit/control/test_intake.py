@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from levada.control import ControlPlane
+from levada.control import ingest as ingesting
 from levada.control.histories import facts_of_run, run_row
 from levada.control.ingest import ingest
 from levada.control.intake import Gate, sort_out
@@ -351,8 +352,6 @@ def test_a_record_that_no_row_can_be_made_of_is_kept_and_keeps_no_other_out(
     """What the checks of records do not foresee must not stop a process from reporting for ever."""
     good, bad = make.new_id(), make.new_id()
     lines = [make.run_opened(good, W, n=0), make.run_opened(bad, W, n=0, labels={"k": "bad"})]
-    from levada.control import ingest as ingesting
-
     real = ingesting.merge_run
 
     def merge(run: bytes, *others: Any) -> Any:
@@ -374,8 +373,6 @@ def test_a_run_whose_end_comes_with_a_record_that_cannot_be_stored_has_not_crash
     plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last batch of a dead process was taken in by halves, and the first half already said that it is gone."""
-    from levada.control import ingest as ingesting
-
     run, other, bad = make.new_id(), make.new_id(), make.new_id()
     opened(plane, run)
     opened(plane, other)

@@ -204,8 +204,8 @@ class Transport:
         if len(body) >= WORTH_PACKING:
             body, headers = gzip.compress(body, 1), {"content-encoding": "gzip"}
         never = Retry(0, redirect=0, raise_on_status=False)
-        # A third of a lease: behind a server that stands still, or a connection that leads nowhere, there may be another
-        # that can be told in time that this process lives.
+        # A third of a lease: behind a server that stands still, or a connection that leads nowhere, there may be
+        # another that can be told in time that this process lives.
         silence = min(self._timeout, self._lease_seconds / 3)
         ask = ("POST", "/ingest", None, body, _MSGPACK, _MSGPACK, headers)
         response = self._send(*ask, retries=never, silence=silence)

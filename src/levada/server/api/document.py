@@ -17,7 +17,7 @@ from msgspec.json import schema_components
 
 from levada.server import health, session
 from levada.server.requests import MSGPACK
-from levada.wire import changes, events, filters, objects, pages, problems, records, requests
+from levada.wire import changes, events, filters, ingest, objects, pages, problems, records, requests
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -29,6 +29,7 @@ _HOMES: Final[tuple[ModuleType, ...]] = (
     events,
     filters,
     health,
+    ingest,
     session,
     objects,
     pages,
