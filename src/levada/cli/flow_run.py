@@ -144,7 +144,7 @@ def delete(runs: tuple[str, ...], yes: bool) -> None:
         confirm(f"Delete flow run{'s' if len(found) > 1 else ''} {names}, with all that they recorded?", yes=yes)
         for run in found:
             gone = plane.delete_flow_run(run.id)
-            what = ", ".join(f"{count} {noun.replace('_', ' ')}" for noun, count in gone.items() if count)
+            what = ", ".join(_counted(count, noun.replace("_", " ")) for noun, count in gone.items() if count)
             click.echo(f"Flow run {run.name!r} is deleted ({what}).")
 
 
@@ -234,8 +234,14 @@ def state_table(states: list[StateView]) -> tuple[list[str], list[list[Any]]]:
     ]
 
 
+def _counted(number: int, nouns: str) -> str:
+    return f"{number} {nouns.removesuffix('s') if number == 1 else nouns}"
+
+
 def _reason(state: StateView) -> str:
     reason = (state.details or {}).get("reason")
+    if reason and state.message and str(reason).startswith(state.message.rstrip(".")):
+        return str(reason)
     return " - ".join(str(part) for part in (state.message, reason) if part)
 
 
