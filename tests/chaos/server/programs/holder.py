@@ -22,7 +22,7 @@ def sit(seats: list[int]) -> int:
         try:
             fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            continue
+            continue  # somebody sits there
         return seat
     os.write(1, b"too many\n")
     raise SystemExit(3)
