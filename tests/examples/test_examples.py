@@ -63,8 +63,13 @@ def test_the_demo_moves_every_row_and_is_served_from_cache_the_second_time(levad
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    done = run(levada_home, str(EXAMPLES / "demo.py"), "--rows", "20000")
+    try:
+        done = run(levada_home, str(EXAMPLES / "demo.py"), "--rows", "20000", "--port", "0")
+    finally:
+        stopped = run(levada_home, "-m", "levada.cli", "server", "stop")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "The server runs at http://127.0.0.1:" in done.stdout
+    assert stopped.returncode == 0, stopped.stderr
     first, second = done.stdout.split("Second run")
     assert "20,000" in first
     assert "Completed" in second
