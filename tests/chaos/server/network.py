@@ -63,7 +63,7 @@ class Network:
         self.port = 0
         self._random = Random(3)
         self._turn = 0
-        self._later: set[asyncio.Task[None]] = set()
+        self._at_work: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -97,6 +97,10 @@ class Network:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_work = asyncio.current_task()
+        assert at_work is not None
+        self._at_work.add(at_work)  # asyncio itself holds on to it only weakly
+        at_work.add_done_callback(self._at_work.discard)
         try:
             request = await _request(reader)
             answer = None if request is None else await self._carry(request)
@@ -132,8 +136,8 @@ class Network:
             if chance() < weather.late:
                 self.happened["late"] += 1
                 again = asyncio.create_task(self._again(request, chance() * weather.longest))
-                self._later.add(again)
-                again.add_done_callback(self._later.discard)
+                self._at_work.add(again)
+                again.add_done_callback(self._at_work.discard)
         answer = await self._forward(request)
         if fate < weather.lost:
             self.happened["answers lost"] += 1
