@@ -204,7 +204,7 @@ def test_a_run_that_died_on_one_machine_goes_on_where_its_home_was_copied_to(tmp
 
 
 def test_a_run_is_left_alone_as_long_as_its_process_lives(tmp_path: Path) -> None:
-    journey, home = Journey(tmp_path, 5000), tmp_path / "home"
+    journey, home = Journey(tmp_path, 100_000), tmp_path / "home"
     with journey.start(home) as program:
         program.said_lines(20)
         (seen,) = levada_json(home, "flow-run", "ls", "--flow-name", "journey")

@@ -263,7 +263,7 @@ def test_flows_run_in_several_threads_at_once(test_home: Harness):
 
 @pytest.mark.parametrize("verb", ["serve", "deploy"])
 def test_what_needs_a_server_says_so(verb):
-    with pytest.raises(ServerRequired, match="server"):
+    with pytest.raises(ServerRequired, match="not in this version"):
         getattr(doubled, verb)()
 
 

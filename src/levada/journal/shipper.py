@@ -27,6 +27,9 @@ from levada.wire.ingest import Command, IngestAnswer, IngestBatch
 if TYPE_CHECKING:
     from levada.journal.writer import JournalWriter
 
+_dice = random.Random()
+# Of its own: programs seed the shared one, and their numbers must not depend on what happens beside them.
+
 LINGER_SECONDS: Final = 0.05
 """After the first record that a server does not have: what follows soon goes with it."""
 
@@ -249,7 +252,7 @@ class Shipper:
         """Wait before the next attempt: longer each time, and never as long as the others that wait."""
         most = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._renew_seconds / 2))
         longest = min(most, FIRST_PAUSE * 2 ** min(self._failures, 10))
-        self._sleep(longest * (0.5 + random.random() / 2))
+        self._sleep(longest * (0.5 + _dice.random() / 2))
 
     def _sleep(self, seconds: float) -> None:
         until = self._monotonic() + seconds

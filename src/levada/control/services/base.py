@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from levada.control.plane import ControlPlane
     from levada.core.settings import Settings
 
+_dice = random.Random()
+# Of its own: programs seed the shared one, and their numbers must not depend on what happens beside them.
+
 _logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 1.0
@@ -225,7 +228,7 @@ class Service(ABC, Generic[Config]):
             return 0.0
         # Jitter is no secret: it only keeps replicas from doing the same thing at the same moment.
         jitter = self.config.jitter * self.config.interval
-        pause = self.config.interval + random.uniform(-jitter, jitter)
+        pause = self.config.interval + _dice.uniform(-jitter, jitter)
         return pause if result.next_in is None else max(0.0, min(pause, result.next_in))
 
     def _failed(self, error: Exception) -> float:
@@ -243,7 +246,7 @@ class Service(ABC, Generic[Config]):
                 exc_info=None if isinstance(error, StoreUnavailable) else error,
             )
         backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(figures.failing - 1, 10))
-        return backoff * random.uniform(0.5, 1.0)
+        return backoff * _dice.uniform(0.5, 1.0)
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

@@ -25,6 +25,9 @@ from levada.store.postgres.sizes import table_sizes
 from levada.store.sql.tables import Tables
 from levada.wire.objects import TableSize
 
+_dice = random.Random()
+# Of its own: programs seed the shared one, and their numbers must not depend on what happens beside them.
+
 T = TypeVar("T")
 
 ATTEMPTS = 12
@@ -130,7 +133,7 @@ class PostgresStore:
                         "stored; try again when there is less to do."
                     ) from conflict
                 # Two that met once shall not meet again.
-                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
+                time.sleep(_dice.uniform(0, 0.005 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
 
     def listen(self, heard: Heard) -> Callable[[], None]:

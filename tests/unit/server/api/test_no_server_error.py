@@ -59,8 +59,8 @@ def test_no_request_makes_the_server_fail(client: TestClient[Any], mode: Generat
     failures: dict[str, str] = {}
     for found in schema.get_all_operations():
         operation = found.ok()
-        if operation.path.endswith("/stream"):
-            continue
+        if operation.path.endswith("/stream") or "/ingest/words/" in operation.path:
+            continue  # they wait for something to happen
         if LONG or mode is GenerationMode.POSITIVE or operation.body or operation.query:
             # What is wrong with a part of a path takes seconds to think of, and is soon told.
             ask(client, operation, mode, failures)
