@@ -109,6 +109,7 @@ class Shipper:
         self._in_a_hurry = False
         self._called = False
         self._delivered = False
+        self._given_up = False
         journal.wake = self.start
 
     @property
@@ -168,6 +169,7 @@ class Shipper:
         """After the journal was closed: remove it when the server has all of it, else say where the rest is."""
         if self._thread is None or self._pid != os.getpid():
             return
+        self._given_up = True  # what is left is for others
         directory = self._outgoing.directory
         if self._delivered and self._journal.sequence <= self._acknowledged:
             directory.remove()
@@ -187,7 +189,7 @@ class Shipper:
             self._warn(f"Nothing can be sent to {self._journal.destination}: {_told(problem)}")
             return
         self._linger()
-        while not self._delivered:
+        while not (self._delivered or self._given_up):
             try:
                 self._step()
             except Exception as problem:  # noqa: BLE001 - trouble with the journal is tried again as that of a server
