@@ -123,7 +123,7 @@ def test_a_run_whose_records_were_shipped_long_after_its_death_crashed_when_its_
 ) -> None:
     run = make.new_id()
     opened(plane, run)
-    died = make.START + 7_000_000
+    died = make.tick() + 7_000_000
     plane.take_in(batch(ended=True, seen=died))
     assert plane.read_flow_run(run).end_time == datetime_of(died)
 
