@@ -77,6 +77,10 @@ def create(transaction: Transaction, new: NewFlowRun, created_by: str) -> FlowRu
         retries=new.retries,
         crash_retries=new.crash_retries,
         deployment=None if new.deployment_id is None else new.deployment_id.bytes,
+        pool=new.work_pool_name,
+        queue=new.work_queue_name,
+        priority=new.priority,
+        job=new.job_variables,
     )
     details: dict[str, Any] = {"by": created_by} if created_by else {}
     row = _write(transaction, opening, now if new.scheduled_time is None else us_of(new.scheduled_time), details)

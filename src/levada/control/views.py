@@ -158,6 +158,16 @@ def flow_run_view(row: FlowRunRow) -> FlowRun:
         root_flow_run_id=uuid_or_none(first.root),
         forked_from=uuid_or_none(first.forked_from),
         deployment_id=uuid_or_none(first.deployment),
+        deployment_version=first.deployed,
+        work_pool_name=row.pool,
+        work_queue_name=row.queue,
+        # Who executes a run later repeats neither.
+        priority=openings[0].priority if openings else 0,
+        job_variables=first.job or {},
+        data_interval=None
+        if first.interval is None
+        else (datetime_of(first.interval[0]), datetime_of(first.interval[1])),
+        schedule_id=uuid_or_none(first.schedule),
         flow_version=first.version or None,
         entrypoint=first.entrypoint or None,
         code=first.code,

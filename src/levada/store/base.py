@@ -47,6 +47,11 @@ class FlowRunRow(NamedTuple):
     expected: int | None
     """When it should start; of a run that nobody scheduled, when it was made."""
     deployment: bytes | None
+    deployed: int | None
+    """Which version of its deployment it executes."""
+    pool: str | None
+    """Where it is to be executed; None: by whoever made it."""
+    queue: str | None
     version: str | None
     """Of its flow."""
     created_by: str | None

@@ -22,6 +22,8 @@ class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields
         idempotency_key: asking again with the same key for the same flow gives the run that the first asking made.
         scheduled_time: when it should start; now when it is not given.
         crash_retries: how often it is scheduled again when the process that executes it is gone.
+        work_pool_name: workers of this pool take it; a run without one waits for whoever executes it by hand.
+        priority: of the runs of one queue, those with a higher number are taken first.
     """
 
     flow_name: str
@@ -38,6 +40,10 @@ class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields
     entrypoint: str | None = None
     retries: int = 0
     crash_retries: int = 0
+    work_pool_name: str | None = None
+    work_queue_name: str | None = None
+    priority: int = 0
+    job_variables: dict[str, Any] = field(default_factory=dict)
 
 
 class FlowRunChange(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):

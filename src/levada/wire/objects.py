@@ -96,6 +96,15 @@ class FlowRun(Struct, omit_defaults=True):
     root_flow_run_id: UUID | None = None
     forked_from: UUID | None = None
     deployment_id: UUID | None = None
+    deployment_version: int | None = None
+    work_pool_name: str | None = None
+    work_queue_name: str | None = None
+    priority: int = 0
+    job_variables: dict[str, Any] = field(default_factory=dict)
+    data_interval: tuple[datetime, datetime] | None = None
+    """The range of data that it is about, when a schedule or a backfill made it."""
+    schedule_id: UUID | None = None
+    """The schedule, or backfill, that made it."""
     flow_version: str | None = None
     entrypoint: str | None = None
     code: str | None = None

@@ -87,6 +87,19 @@ class RunOpened(Struct, array_like=True, tag=1):
     deployment: bytes | None = None
     crash_retries: int = 0
     """How often the control plane schedules the run again, as its next epoch, when its process is gone."""
+    deployed: int | None = None
+    """Which version of its deployment it executes."""
+    pool: str | None = None
+    """Work pool in which it is to be executed."""
+    queue: str | None = None
+    priority: int = 0
+    """Of runs of one queue those with a higher number are taken first."""
+    job: dict[str, Any] = {}
+    """Job variables that were given for this run alone."""
+    interval: tuple[int, int] | None = None
+    """The range of data that it is about, microseconds since 1970, when a schedule or a backfill made it."""
+    schedule: bytes | None = None
+    """Schedule, or backfill, that made it."""
 
 
 class RunState(Struct, array_like=True, tag=2):

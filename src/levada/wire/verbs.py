@@ -27,6 +27,21 @@ from levada.wire.changes import (
     RunInput,
     SavedSearch,
 )
+from levada.wire.deployments import (
+    Backfill,
+    Deployment,
+    DeploymentChange,
+    DeploymentQuery,
+    DeploymentVersion,
+    NewBackfill,
+    NewDeployment,
+    NewDeploymentRun,
+    Schedule,
+    ScheduleChange,
+    SchedulePreview,
+    ScheduleSpec,
+    Upcoming,
+)
 from levada.wire.events import Event, EventCount, EventQuery
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.ingest import IngestAnswer, IngestBatch
@@ -46,6 +61,18 @@ from levada.wire.objects import (
     TaskRun,
     VariableView,
     Why,
+)
+from levada.wire.pools import (
+    ClaimAnswer,
+    ClaimRequest,
+    PoolChange,
+    PoolSpec,
+    QueueChange,
+    QueueSpec,
+    RunExit,
+    Worker,
+    WorkPool,
+    WorkQueue,
 )
 from levada.wire.recorded import RecordedRun
 
@@ -378,7 +405,147 @@ class Administration(Protocol):
         ...
 
 
-class Plane(Runs, Records, Administration, Protocol):
+class Deployments(Protocol):
+    """What runs without anybody at hand. A deployment is named by its UUID or by ``flow/name``."""
+
+    def deploy(self, new: NewDeployment, by: str = "") -> Deployment:
+        """POST /deployments: made, or changed in place; a new version when what runs is not what ran."""
+        ...
+
+    def read_deployment(self, deployment: UUID | str) -> Deployment:
+        """GET /deployments/{id}; a name is written as one segment."""
+        ...
+
+    def read_deployments(self, query: DeploymentQuery) -> Page:
+        """POST /deployments/filter: a page of `Deployment`."""
+        ...
+
+    def count_deployments(self, query: DeploymentQuery) -> int:
+        """POST /deployments/count, its `count`."""
+        ...
+
+    def change_deployment(self, deployment: UUID | str, change: DeploymentChange, by: str = "") -> Deployment:
+        """PATCH /deployments/{id}."""
+        ...
+
+    def delete_deployment(self, deployment: UUID | str, by: str = "") -> None:
+        """DELETE /deployments/{id}: with its schedules and versions; runs stay, those that wait are cancelled."""
+        ...
+
+    def read_versions(self, deployment: UUID | str) -> list[DeploymentVersion]:
+        """GET /deployments/{id}/versions, an array, the newest first."""
+        ...
+
+    def promote_version(self, deployment: UUID | str, number: int, by: str = "") -> Deployment:
+        """POST /deployments/{id}/versions/{number}/promote: new runs get it from now on; also how one rolls back."""
+        ...
+
+    def run_deployment(self, deployment: UUID | str, new: NewDeploymentRun, by: str = "") -> FlowRun:
+        """POST /deployments/{id}/runs."""
+        ...
+
+    def create_schedule(self, deployment: UUID | str, spec: ScheduleSpec, by: str = "") -> Schedule:
+        """POST /deployments/{id}/schedules."""
+        ...
+
+    def change_schedule(self, schedule: UUID, change: ScheduleChange, by: str = "") -> Schedule:
+        """PATCH /schedules/{id}."""
+        ...
+
+    def delete_schedule(self, schedule: UUID, by: str = "") -> None:
+        """DELETE /schedules/{id}."""
+        ...
+
+    def preview_schedule(self, preview: SchedulePreview) -> list[datetime]:
+        """POST /schedules/preview, an array."""
+        ...
+
+    def upcoming_runs(self, query: DeploymentQuery, until: datetime, limit: int = 200) -> list[Upcoming]:
+        """POST /deployments/upcoming?until=…&limit=…, an array, the earliest first."""
+        ...
+
+    def start_backfill(self, deployment: UUID | str, new: NewBackfill, by: str = "") -> Backfill:
+        """POST /deployments/{id}/backfills."""
+        ...
+
+    def read_backfill(self, backfill: UUID) -> Backfill:
+        """GET /backfills/{id}."""
+        ...
+
+    def read_backfills(self, deployment: UUID | str | None = None, limit: int = 200) -> list[Backfill]:
+        """GET /backfills?deployment=…&limit=…, an array, the newest first."""
+        ...
+
+    def steer_backfill(self, backfill: UUID, action: str, by: str = "") -> Backfill:
+        """POST /backfills/{id}/{action}: `pause`, `resume` or `cancel`."""
+        ...
+
+
+class Work(Protocol):
+    """Where runs are executed: pools, their queues, and workers."""
+
+    def create_work_pool(self, spec: PoolSpec) -> WorkPool:
+        """POST /work_pools."""
+        ...
+
+    def read_work_pool(self, name: str) -> WorkPool:
+        """GET /work_pools/{name}."""
+        ...
+
+    def read_work_pools(self) -> list[WorkPool]:
+        """GET /work_pools, an array by name."""
+        ...
+
+    def change_work_pool(self, name: str, change: PoolChange) -> WorkPool:
+        """PATCH /work_pools/{name}."""
+        ...
+
+    def delete_work_pool(self, name: str) -> None:
+        """DELETE /work_pools/{name}; refused while deployments use it."""
+        ...
+
+    def create_work_queue(self, pool: str, spec: QueueSpec) -> WorkQueue:
+        """POST /work_pools/{pool}/queues."""
+        ...
+
+    def read_work_queue(self, pool: str, name: str) -> WorkQueue:
+        """GET /work_pools/{pool}/queues/{name}."""
+        ...
+
+    def change_work_queue(self, pool: str, name: str, change: QueueChange) -> WorkQueue:
+        """PATCH /work_pools/{pool}/queues/{name}."""
+        ...
+
+    def delete_work_queue(self, pool: str, name: str) -> None:
+        """DELETE /work_pools/{pool}/queues/{name}; its runs go to the default queue."""
+        ...
+
+    def read_workers(self, pool: str | None = None) -> list[Worker]:
+        """GET /workers?pool=…, an array by pool and name."""
+        ...
+
+    def claim(self, pool: str, request: ClaimRequest) -> ClaimAnswer:
+        """POST /work_pools/{pool}/claim: held back for up to `wait` seconds while there is no work."""
+        ...
+
+    def report_exit(self, pool: str, ended: RunExit) -> None:
+        """POST /work_pools/{pool}/exits."""
+        ...
+
+    def forget_worker(self, pool: str, worker: UUID) -> None:
+        """DELETE /work_pools/{pool}/workers/{id}: it has ended; what it had not begun is given to others."""
+        ...
+
+    def queued_runs(self, pool: str, queue: str | None = None, limit: int = 200) -> list[FlowRun]:
+        """GET /work_pools/{pool}/queued?queue=…&limit=…, an array in the order in which they would be taken."""
+        ...
+
+    def move_in_queue(self, run: Run, priority: int | None = None, queue: str | None = None) -> FlowRun:
+        """POST /flow_runs/{id}/move: another priority or queue for a run that waits."""
+        ...
+
+
+class Plane(Runs, Records, Administration, Deployments, Work, Protocol):
     """Everything a control plane does."""
 
     @property

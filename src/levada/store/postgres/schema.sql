@@ -25,6 +25,9 @@ CREATE TABLE flow_runs (
   ended        bigint,
   expected     bigint,                      -- when it should start
   deployment   bytea,
+  deployed     bigint,                      -- which version of its deployment it executes
+  pool         text COLLATE "C",            -- where it is to be executed, and its queue there
+  queue        text COLLATE "C",
   version      text COLLATE "C",            -- of its flow
   created_by   text COLLATE "C",
   message      text COLLATE "C",            -- of the present state, cut
@@ -44,6 +47,7 @@ CREATE INDEX flow_runs_below ON flow_runs (id) WHERE parent_run IS NOT NULL;
 CREATE INDEX flow_runs_open ON flow_runs (writer) WHERE state < 5;
 CREATE INDEX flow_runs_scheduled ON flow_runs (expected, id) WHERE state = 0;
 CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment, id) WHERE deployment IS NOT NULL;
+CREATE INDEX flow_runs_by_pool ON flow_runs (pool, id) WHERE pool IS NOT NULL;
 CREATE INDEX flow_runs_with_message ON flow_runs (id) WHERE message IS NOT NULL;
 CREATE INDEX flow_runs_by_changed ON flow_runs (changed, id);
 CREATE INDEX flow_runs_by_created ON flow_runs (created, id);
@@ -314,3 +318,137 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_expiry ON sessions (expires);
 CREATE INDEX sessions_by_key ON sessions (api_key) WHERE api_key IS NOT NULL;
+
+-- What runs without anybody at hand: a flow with its code, parameters and place. Everything that one run can do and
+-- another not is in a version; body is levada.wire.deployments.DeploymentBody.
+CREATE TABLE deployments (
+  id       bytea PRIMARY KEY,
+  flow     text COLLATE "C" NOT NULL,
+  name     text COLLATE "C" NOT NULL,
+  paused   bigint NOT NULL DEFAULT 0,
+  pool     text COLLATE "C",                   -- NULL: served by the process that made it
+  queue    text COLLATE "C",
+  live     bigint NOT NULL,       -- number of the version that new runs get
+  created  bigint NOT NULL,
+  updated  bigint NOT NULL,
+  body     bytea NOT NULL
+);
+CREATE UNIQUE INDEX deployments_by_name ON deployments (flow, name);
+CREATE INDEX deployments_by_pool ON deployments (pool, queue) WHERE pool IS NOT NULL;
+
+-- Never changed once written; body is levada.wire.deployments.VersionBody.
+CREATE TABLE deployment_versions (
+  deployment  bytea NOT NULL,
+  number      bigint NOT NULL,    -- from 1
+  digest      text COLLATE "C" NOT NULL,       -- of the body without who and when: deploying the same again makes no version
+  created     bigint NOT NULL,
+  body        bytea NOT NULL,
+  PRIMARY KEY (deployment, number)
+);
+
+-- When a deployment runs by itself; body is levada.wire.deployments.ScheduleSpec. Runs are made when their time comes.
+CREATE TABLE schedules (
+  id          bytea PRIMARY KEY,
+  deployment  bytea NOT NULL,
+  slug        text COLLATE "C" NOT NULL,
+  active      bigint NOT NULL DEFAULT 1,
+  next        bigint,             -- nominal time of the occurrence to come; NULL: none will
+  due         bigint,             -- next with its jitter
+  created     bigint NOT NULL,
+  updated     bigint NOT NULL,
+  body        bytea NOT NULL
+);
+CREATE UNIQUE INDEX schedules_by_slug ON schedules (deployment, slug);
+CREATE INDEX schedules_by_due ON schedules (due) WHERE active = 1 AND due IS NOT NULL;
+
+-- What became of each time of a schedule, or of a backfill. The key makes it impossible that one is run twice.
+CREATE TABLE occurrences (
+  schedule  bytea NOT NULL,         -- schedules.id or backfills.id
+  nominal   bigint NOT NULL,
+  outcome   bigint NOT NULL,      -- 0 planned (backfills), 1 made, 2 missed, 3 skipped
+  run       bytea,
+  PRIMARY KEY (schedule, nominal)
+);
+CREATE INDEX occurrences_by_time ON occurrences (nominal);
+CREATE INDEX occurrences_planned ON occurrences (schedule, nominal) WHERE outcome = 0;
+CREATE INDEX occurrences_by_run ON occurrences (run) WHERE run IS NOT NULL;
+
+-- Runs of a deployment over a range of times gone by; body is levada.wire.deployments.Backfill.
+CREATE TABLE backfills (
+  id          bytea PRIMARY KEY,
+  deployment  bytea NOT NULL,
+  state       text COLLATE "C" NOT NULL,
+  created     bigint NOT NULL,
+  updated     bigint NOT NULL,
+  body        bytea NOT NULL
+);
+CREATE INDEX backfills_by_deployment ON backfills (deployment, id);
+CREATE INDEX backfills_by_state ON backfills (state, id);
+
+-- Where runs can be executed; body is levada.wire.pools.PoolBody.
+CREATE TABLE work_pools (
+  name     text COLLATE "C" PRIMARY KEY,
+  kind     text COLLATE "C" NOT NULL,
+  slots    bigint,                -- runs at once; NULL: as many as workers take
+  paused   bigint NOT NULL DEFAULT 0,
+  created  bigint NOT NULL,
+  updated  bigint NOT NULL,
+  body     bytea NOT NULL
+);
+
+CREATE TABLE work_queues (
+  pool      text COLLATE "C" NOT NULL,
+  name      text COLLATE "C" NOT NULL,
+  priority  bigint NOT NULL,      -- 1 is served first
+  slots     bigint,
+  paused    bigint NOT NULL DEFAULT 0,
+  created   bigint NOT NULL,
+  updated   bigint NOT NULL,
+  description text COLLATE "C",
+  PRIMARY KEY (pool, name)
+);
+
+-- Who takes runs of a pool; body is levada.wire.pools.WorkerBody.
+CREATE TABLE workers (
+  id       bytea PRIMARY KEY,
+  pool     text COLLATE "C" NOT NULL,
+  name     text COLLATE "C" NOT NULL,
+  created  bigint NOT NULL,
+  seen     bigint NOT NULL,       -- when its claim loop last asked
+  expires  bigint NOT NULL,       -- when it counts as gone unless it asks
+  body     bytea NOT NULL
+);
+CREATE INDEX workers_by_pool ON workers (pool, name);
+CREATE INDEX workers_by_expiry ON workers (expires);
+
+-- Kinds of waiting runs: all that what may be held up by the same limits. A claim looks at the head of each kind, so
+-- that a hundred thousand runs behind one limit cost as much as one. Body is levada.wire.pools.LaneBody.
+CREATE TABLE lanes (
+  id          bytea PRIMARY KEY,    -- digest of what makes it this kind
+  pool        text COLLATE "C" NOT NULL,
+  queue       text COLLATE "C" NOT NULL,
+  deployment  bytea,
+  body        bytea NOT NULL
+);
+CREATE INDEX lanes_by_pool ON lanes (pool);
+
+-- Runs of pools that have not ended: waiting, claimed by a worker, or begun by a process of theirs.
+CREATE TABLE work (
+  run         bytea PRIMARY KEY,
+  pool        text COLLATE "C" NOT NULL,
+  queue       text COLLATE "C" NOT NULL,
+  deployment  bytea,
+  lane        bytea NOT NULL,
+  stage       bigint NOT NULL,    -- 0 waiting, 1 claimed, 2 begun
+  priority    bigint NOT NULL,    -- higher ones are taken first
+  due         bigint NOT NULL,    -- not to be taken before
+  since       bigint NOT NULL,    -- when it entered this stage
+  epoch       bigint NOT NULL,    -- that its process is to open
+  worker      bytea,                -- who claimed it
+  body        bytea NOT NULL        -- levada.wire.pools.WorkBody
+);
+CREATE INDEX work_waiting ON work (lane, priority DESC, due, run) WHERE stage = 0;
+CREATE INDEX work_by_due ON work (pool, due) WHERE stage = 0;
+CREATE INDEX work_held ON work (pool, lane) WHERE stage > 0;
+CREATE INDEX work_by_worker ON work (worker) WHERE worker IS NOT NULL;
+CREATE INDEX work_by_deployment ON work (deployment, stage, run) WHERE deployment IS NOT NULL;

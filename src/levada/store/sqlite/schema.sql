@@ -23,6 +23,9 @@ CREATE TABLE flow_runs (
   ended        INTEGER,
   expected     INTEGER,            -- when it should start
   deployment   BLOB,
+  deployed     INTEGER,            -- which version of its deployment it executes
+  pool         TEXT,               -- where it is to be executed, and its queue there
+  queue        TEXT,
   version      TEXT,               -- of its flow
   created_by   TEXT,
   message      TEXT,               -- of the present state, cut
@@ -41,6 +44,7 @@ CREATE INDEX flow_runs_below ON flow_runs (id) WHERE parent_run IS NOT NULL;
 CREATE INDEX flow_runs_open ON flow_runs (writer) WHERE state < 5;
 CREATE INDEX flow_runs_scheduled ON flow_runs (expected, id) WHERE state = 0;
 CREATE INDEX flow_runs_by_deployment ON flow_runs (deployment, id) WHERE deployment IS NOT NULL;
+CREATE INDEX flow_runs_by_pool ON flow_runs (pool, id) WHERE pool IS NOT NULL;
 CREATE INDEX flow_runs_with_message ON flow_runs (id, message) WHERE message IS NOT NULL;
 CREATE INDEX flow_runs_by_changed ON flow_runs (changed, id);
 CREATE INDEX flow_runs_by_created ON flow_runs (created, id);
@@ -310,3 +314,137 @@ CREATE TABLE sessions (
 ) WITHOUT ROWID;
 CREATE INDEX sessions_by_expiry ON sessions (expires);
 CREATE INDEX sessions_by_key ON sessions (api_key) WHERE api_key IS NOT NULL;
+
+-- What runs without anybody at hand: a flow with its code, parameters and place. Everything that one run can do and
+-- another not is in a version; body is levada.wire.deployments.DeploymentBody.
+CREATE TABLE deployments (
+  id       BLOB PRIMARY KEY,
+  flow     TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  paused   INTEGER NOT NULL DEFAULT 0,
+  pool     TEXT,                   -- NULL: served by the process that made it
+  queue    TEXT,
+  live     INTEGER NOT NULL,       -- number of the version that new runs get
+  created  INTEGER NOT NULL,
+  updated  INTEGER NOT NULL,
+  body     BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX deployments_by_name ON deployments (flow, name);
+CREATE INDEX deployments_by_pool ON deployments (pool, queue) WHERE pool IS NOT NULL;
+
+-- Never changed once written; body is levada.wire.deployments.VersionBody.
+CREATE TABLE deployment_versions (
+  deployment  BLOB NOT NULL,
+  number      INTEGER NOT NULL,    -- from 1
+  digest      TEXT NOT NULL,       -- of the body without who and when: deploying the same again makes no version
+  created     INTEGER NOT NULL,
+  body        BLOB NOT NULL,
+  PRIMARY KEY (deployment, number)
+) WITHOUT ROWID;
+
+-- When a deployment runs by itself; body is levada.wire.deployments.ScheduleSpec. Runs are made when their time comes.
+CREATE TABLE schedules (
+  id          BLOB PRIMARY KEY,
+  deployment  BLOB NOT NULL,
+  slug        TEXT NOT NULL,
+  active      INTEGER NOT NULL DEFAULT 1,
+  next        INTEGER,             -- nominal time of the occurrence to come; NULL: none will
+  due         INTEGER,             -- next with its jitter
+  created     INTEGER NOT NULL,
+  updated     INTEGER NOT NULL,
+  body        BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX schedules_by_slug ON schedules (deployment, slug);
+CREATE INDEX schedules_by_due ON schedules (due) WHERE active = 1 AND due IS NOT NULL;
+
+-- What became of each time of a schedule, or of a backfill. The key makes it impossible that one is run twice.
+CREATE TABLE occurrences (
+  schedule  BLOB NOT NULL,         -- schedules.id or backfills.id
+  nominal   INTEGER NOT NULL,
+  outcome   INTEGER NOT NULL,      -- 0 planned (backfills), 1 made, 2 missed, 3 skipped
+  run       BLOB,
+  PRIMARY KEY (schedule, nominal)
+) WITHOUT ROWID;
+CREATE INDEX occurrences_by_time ON occurrences (nominal);
+CREATE INDEX occurrences_planned ON occurrences (schedule, nominal) WHERE outcome = 0;
+CREATE INDEX occurrences_by_run ON occurrences (run) WHERE run IS NOT NULL;
+
+-- Runs of a deployment over a range of times gone by; body is levada.wire.deployments.Backfill.
+CREATE TABLE backfills (
+  id          BLOB PRIMARY KEY,
+  deployment  BLOB NOT NULL,
+  state       TEXT NOT NULL,
+  created     INTEGER NOT NULL,
+  updated     INTEGER NOT NULL,
+  body        BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX backfills_by_deployment ON backfills (deployment, id);
+CREATE INDEX backfills_by_state ON backfills (state, id);
+
+-- Where runs can be executed; body is levada.wire.pools.PoolBody.
+CREATE TABLE work_pools (
+  name     TEXT PRIMARY KEY,
+  kind     TEXT NOT NULL,
+  slots    INTEGER,                -- runs at once; NULL: as many as workers take
+  paused   INTEGER NOT NULL DEFAULT 0,
+  created  INTEGER NOT NULL,
+  updated  INTEGER NOT NULL,
+  body     BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE work_queues (
+  pool      TEXT NOT NULL,
+  name      TEXT NOT NULL,
+  priority  INTEGER NOT NULL,      -- 1 is served first
+  slots     INTEGER,
+  paused    INTEGER NOT NULL DEFAULT 0,
+  created   INTEGER NOT NULL,
+  updated   INTEGER NOT NULL,
+  description TEXT,
+  PRIMARY KEY (pool, name)
+) WITHOUT ROWID;
+
+-- Who takes runs of a pool; body is levada.wire.pools.WorkerBody.
+CREATE TABLE workers (
+  id       BLOB PRIMARY KEY,
+  pool     TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  created  INTEGER NOT NULL,
+  seen     INTEGER NOT NULL,       -- when its claim loop last asked
+  expires  INTEGER NOT NULL,       -- when it counts as gone unless it asks
+  body     BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX workers_by_pool ON workers (pool, name);
+CREATE INDEX workers_by_expiry ON workers (expires);
+
+-- Kinds of waiting runs: all that what may be held up by the same limits. A claim looks at the head of each kind, so
+-- that a hundred thousand runs behind one limit cost as much as one. Body is levada.wire.pools.LaneBody.
+CREATE TABLE lanes (
+  id          BLOB PRIMARY KEY,    -- digest of what makes it this kind
+  pool        TEXT NOT NULL,
+  queue       TEXT NOT NULL,
+  deployment  BLOB,
+  body        BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX lanes_by_pool ON lanes (pool);
+
+-- Runs of pools that have not ended: waiting, claimed by a worker, or begun by a process of theirs.
+CREATE TABLE work (
+  run         BLOB PRIMARY KEY,
+  pool        TEXT NOT NULL,
+  queue       TEXT NOT NULL,
+  deployment  BLOB,
+  lane        BLOB NOT NULL,
+  stage       INTEGER NOT NULL,    -- 0 waiting, 1 claimed, 2 begun
+  priority    INTEGER NOT NULL,    -- higher ones are taken first
+  due         INTEGER NOT NULL,    -- not to be taken before
+  since       INTEGER NOT NULL,    -- when it entered this stage
+  epoch       INTEGER NOT NULL,    -- that its process is to open
+  worker      BLOB,                -- who claimed it
+  body        BLOB NOT NULL        -- levada.wire.pools.WorkBody
+) WITHOUT ROWID;
+CREATE INDEX work_waiting ON work (lane, priority DESC, due, run) WHERE stage = 0;
+CREATE INDEX work_by_due ON work (pool, due) WHERE stage = 0;
+CREATE INDEX work_held ON work (pool, lane) WHERE stage > 0;
+CREATE INDEX work_by_worker ON work (worker) WHERE worker IS NOT NULL;
+CREATE INDEX work_by_deployment ON work (deployment, stage, run) WHERE deployment IS NOT NULL;
