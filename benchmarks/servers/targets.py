@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -91,7 +92,8 @@ class Target(ABC):
     def stop(self) -> None:
         """End the server and its database, and remove its home."""
         if self._process:
-            os.killpg(self._process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(self._process.pid, signal.SIGTERM)
             try:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:
