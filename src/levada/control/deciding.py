@@ -1,47 +1,39 @@
 """The verbs that change runs: made, moved from state to state, deleted.
 
-Each is one transaction: lock the runs, load their rows, ask the law, write what follows from its verdict with its
-events, commit. Only then are the processes of this home told; those elsewhere are told with their next batch.
+Lock the runs, load their rows, ask the law, write what follows from its verdict with its events, commit. Only then are
+the processes of this home told; those elsewhere are told with their next batch. Wishes about flow runs that come at the
+same time share a transaction (`levada.control.combining`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from levada.control import bulk, inputs
+from levada.control import bulk, inputs, proposing
 from levada.control.base import PlanePart
 from levada.control.changing import change_flow_run
+from levada.control.combining import Combiner
 from levada.control.deletion import delete_flow_run
-from levada.control.histories import is_open
-from levada.control.judging import (
-    answer,
-    asked_by_pause,
-    flow_run_facts,
-    judged_flow_run,
-    judged_task_run,
-    task_run_facts,
-    wish_of,
-)
-from levada.control.making import create, fork
+from levada.control.judging import answer, judged_task_run, task_run_facts, wish_of
+from levada.control.making import creation, fork
 from levada.control.noting import note_correction
-from levada.control.queries import flow_run_row, task_run_row
-from levada.control.saving import save_flow_runs
+from levada.control.proposing import Proposal
+from levada.control.queries import task_run_row
+from levada.control.sheet import Asked, together
 from levada.control.telling import Word, announce_words, tell
 from levada.control.views import flow_run_view
-from levada.core.rules import FLOW_RUN_LAW, TASK_RUN_LAW, Effect, Wish, decide
-from levada.core.states import StateType
+from levada.core.rules import TASK_RUN_LAW, Effect, decide
 from levada.wire.changes import Decision, ProposedState
 
 if TYPE_CHECKING:
-    from levada.store.base import FlowRunRow, Transaction
+    from levada.store.base import Transaction
     from levada.wire.changes import BulkAction, BulkJob, FlowRunChange, NewFlowRun, RunInput
     from levada.wire.objects import FlowRun
 
 Identifier = UUID | bytes | str
-
-_CANCEL = frozenset({StateType.CANCELLING, StateType.CANCELLED})
 
 
 class Outcome(NamedTuple):
@@ -67,7 +59,7 @@ class Deciding(PlanePart):
             ObjectNotFound: the task run that calls it does not exist.
             ObjectAlreadyExists: there is a run of the id that it asks for.
         """
-        return flow_run_view(self.store.transact(lambda transaction: create(transaction, new, created_by)))
+        return flow_run_view(self.wishes.do(creation(new, created_by)))
 
     def fork_flow_run(self, run: Identifier, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
         """Make a new scheduled run that reuses what another one completed, but runs of these tasks.
@@ -111,7 +103,7 @@ class Deciding(PlanePart):
         Raises:
             ObjectNotFound: there is no such run.
         """
-        return self._decide(run, proposed, by)
+        return self._granted(Proposal(run, proposed, by))
 
     def cancel_flow_run(self, run: Identifier, by: str = "") -> Decision:
         """Cancel a run with its subflow runs: at once what nobody executes, otherwise as soon as its process stopped.
@@ -119,7 +111,7 @@ class Deciding(PlanePart):
         Raises:
             ObjectNotFound: there is no such run.
         """
-        return self._decide(run, ProposedState(type=StateType.CANCELLING, message=_said("Cancelled", by)), by)
+        return self._granted(proposing.cancel(run, by))
 
     def suspend_flow_run(self, run: Identifier, by: str = "") -> Decision:
         """Have a running run let go by its process; a resume goes on with what it completed.
@@ -127,8 +119,7 @@ class Deciding(PlanePart):
         Raises:
             ObjectNotFound: there is no such run.
         """
-        wish = ProposedState(type=StateType.PAUSED, name="Suspended", message=_said("Suspended", by))
-        return self._decide(run, wish, by)
+        return self._granted(proposing.suspend(run, by))
 
     def resume_flow_run(self, run: Identifier, inputs: dict[str, Any] | None = None, by: str = "") -> Decision:
         """Let a paused or suspended run go on.
@@ -143,8 +134,8 @@ class Deciding(PlanePart):
             RequestInvalid: the inputs are not those that its pause asks for, or one cannot be kept.
             RequestTooLarge: an input is larger than 512 KiB.
         """
-        wish = ProposedState(type=StateType.SCHEDULED, name="Resuming", message=_said("Resumed", by))
-        return self._decide(run, wish, by, given=inputs or {})
+        (decision,) = self._carry_out([proposing.resume(run, by, inputs or {})])
+        return decision  # type: ignore[no-any-return] # answers are of their wish's type
 
     def retry_flow_run(self, run: Identifier, by: str = "") -> Decision:
         """Schedule a run that has ended again, as its next epoch; what it completed is reused.
@@ -152,8 +143,7 @@ class Deciding(PlanePart):
         Raises:
             ObjectNotFound: there is no such run.
         """
-        wish = ProposedState(type=StateType.SCHEDULED, message=_said("Scheduled again", by))
-        return self._decide(run, wish, by, again=True)
+        return self._granted(proposing.retry(run, by))
 
     def set_task_run_state(self, task: Identifier, proposed: ProposedState, by: str = "") -> Decision:
         """Correct the state of a task run, or cancel it; who did so is kept with the state.
@@ -169,21 +159,21 @@ class Deciding(PlanePart):
         tell(self.home, outcome.words)
         return outcome.decision
 
-    def _decide(
-        self,
-        run: Identifier,
-        proposed: ProposedState,
-        by: str,
-        *,
-        given: dict[str, Any] | None = None,
-        again: bool = False,
-    ) -> Decision:
-        def work(transaction: Transaction) -> Outcome:
-            return _decide_flow_run(transaction, self, run, proposed, by, given, again)
+    # Many wishes in one transaction
 
-        outcome = self.store.transact(work)
-        tell(self.home, outcome.words)
-        return outcome.decision
+    @cached_property
+    def wishes(self) -> Combiner[Asked]:
+        """Carries wishes about flow runs out, those together that come at the same time."""
+        return Combiner(self._carry_out)
+
+    def _granted(self, proposal: Proposal) -> Decision:
+        decision: Decision = self.wishes.do(proposal)
+        return decision
+
+    def _carry_out(self, wishes: Sequence[Asked]) -> list[Any]:
+        answers, words = self.store.transact(lambda transaction: together(transaction, self.lives_here, wishes))
+        tell(self.home, words)
+        return answers
 
     # Inputs
 
@@ -241,73 +231,6 @@ class Deciding(PlanePart):
             ObjectNotFound: there is no such job.
         """
         return self.store.transact(lambda transaction: bulk.cancel_bulk(transaction, job))
-
-
-def _said(what: str, by: str) -> str:
-    return f"{what} by {by}." if by else f"{what} on request."
-
-
-def _decide_flow_run(
-    transaction: Transaction,
-    plane: PlanePart,
-    run: Identifier,
-    proposed: ProposedState,
-    by: str,
-    given: dict[str, Any] | None,
-    again: bool,
-) -> Outcome:
-    identifier = flow_run_row(transaction, run).id
-    below = _below(transaction, identifier) if proposed.type in _CANCEL else []
-    transaction.lock(*sorted({identifier, *below}))
-    rows = transaction.flow_runs.load([identifier, *below])
-    row = flow_run_row(transaction, identifier)
-    now = transaction.now
-    wish = wish_of(proposed, now, again=again)
-    verdict = decide(flow_run_facts(transaction, row, plane.lives_here), wish, FLOW_RUN_LAW)
-    changed = judged_flow_run(row, verdict, wish, by, now)
-    after = [] if changed is None else [changed]
-    words = [_word(row)] if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled" else []
-    if verdict.status == "accept" and verdict.rule != "repeated-wish":
-        if given is not None:
-            inputs.keep_answer(transaction, identifier, asked_by_pause(row), given, by or None)
-        inner = Wish(type=StateType.CANCELLING, name="Cancelling", message=_said("Cancelled with its parent", by))
-        for child in (rows[one] for one in below if one in rows):
-            if _ends_with(child, rows):
-                continue
-            told = decide(flow_run_facts(transaction, child, plane.lives_here), inner, FLOW_RUN_LAW)
-            moved = judged_flow_run(child, told, inner, by, now)
-            after += [] if moved is None else [moved]
-            words += [_word(child)] if Effect.TELLS in told.effects else []
-    save_flow_runs(transaction, rows, after)
-    known = [(writer, subject) for writer, subject in words if writer]
-    announce_words(transaction, known)
-    return Outcome(answer(verdict, row if changed is None else changed[0]), known)
-
-
-def _word(row: FlowRunRow) -> Word:
-    return row.writer or b"", row.id
-
-
-def _ends_with(child: FlowRunRow, rows: Mapping[bytes, FlowRunRow]) -> bool:
-    """Whether a subflow run executes in the process of the run that called it, which ends it as its own.
-
-    Told by itself, too, it would end first, and its parent would find that a call of it failed.
-    """
-    parent = rows.get(child.parent_run or b"")
-    return parent is not None and child.writer is not None and child.writer == parent.writer
-
-
-def _below(transaction: Transaction, run: bytes) -> list[bytes]:
-    """The open subflow runs below a run, and theirs."""
-    found: dict[bytes, None] = {}
-    waiting = [run]
-    while waiting:
-        children = transaction.flow_runs.children(waiting.pop())
-        new = [row.id for row in transaction.flow_runs.load(children).values() if is_open(row.state)]
-        waiting += [child for child in new if child not in found]
-        found.update(dict.fromkeys(new))
-    found.pop(run, None)
-    return list(found)
 
 
 def _decide_task(

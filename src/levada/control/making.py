@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,11 +15,12 @@ import msgspec
 from levada.control.histories import facts_of_run, labels_of, run_row, tags_of, told
 from levada.control.queries import Identifier, flow_run_row, task_run_row
 from levada.control.saving import save_flow_runs
+from levada.control.sheet import Aims, Sheet
 from levada.core.errors import ObjectAlreadyExists, ObjectNotFound, RequestInvalid, RequestTooLarge
 from levada.core.ids import created_us, uuid7_bytes
 from levada.core.naming import check_name, two_words
 from levada.core.states import StateType, datetime_of, us_of
-from levada.store.base import FlowRunRow, Transaction
+from levada.store.base import FlowRunRow, TaskRunRow, Transaction
 from levada.store.bodies import DECIDED, RunBody
 from levada.wire.changes import NewFlowRun
 from levada.wire.filters import TaskRunQuery
@@ -35,27 +36,75 @@ LONGEST_KEY = 255
 _SHOWN = 120
 
 
-def create(transaction: Transaction, new: NewFlowRun, created_by: str) -> FlowRunRow:
-    """Make a flow run, or find the one that the same idempotency key made.
+class Creation(NamedTuple):
+    """A flow run that somebody wants, looked over: only what is stored can still stand against it.
+
+    Made by `creation`; see `levada.control.sheet.Asked`.
+    """
+
+    new: NewFlowRun
+    created_by: str
+    payload: Payload
+    shown: dict[str, str]
+
+    @property
+    def key(self) -> tuple[str, str] | None:
+        """Flow and idempotency key."""
+        return (self.new.flow_name, self.new.idempotency_key) if self.new.idempotency_key else None
+
+    def aims(self, transaction: Transaction) -> Aims:
+        """The id and the key that it asks for. An id that is made up here is nobody else's."""
+        del transaction
+        return Aims(() if self.new.id is None else (self.new.id.bytes,), self.key)
+
+    def carry_out(self, sheet: Sheet, aims: Aims) -> FlowRunRow:
+        """The row of the new run, or of the one that the same key made.
+
+        Raises:
+            ObjectNotFound: there is no such task run that it is to be called by.
+            ObjectAlreadyExists: there is a run of this id, and no idempotency key says that it is meant.
+        """
+        key, now = aims.key, sheet.transaction.now
+        if key is not None and key in sheet.keys and (found := sheet.find(sheet.keys[key])) is not None:
+            return found
+        run = uuid7_bytes(now, os.urandom(8)) if self.new.id is None else self.new.id.bytes
+        if sheet.find(run) is not None:
+            raise ObjectAlreadyExists(f"There is a flow run {UUID(bytes=run)} already.")
+        caller = self.new.parent_task_run_id
+        parent = None if caller is None else task_run_row(sheet.transaction, caller)
+        root = None if parent is None else _root_of(sheet.transaction, parent.run)
+        row, facts = made(self, run, now, parent, root)
+        sheet.put(row, facts)
+        if key is not None:
+            sheet.keep_key(key, run)
+        return row
+
+
+def creation(new: NewFlowRun, created_by: str) -> Creation:
+    """Look a wanted flow run over.
 
     Raises:
         InvalidNameError, RequestInvalid: the flow, the name, a tag, the key or the id cannot be used.
         RequestTooLarge: the parameters are larger than 512 KiB.
-        ObjectNotFound: there is no such task run that it is to be called by.
-        ObjectAlreadyExists: there is a run of this id, and no idempotency key says that it is meant.
     """
     payload, shown = _parameters(new)
     _check(new)
-    now = transaction.now
-    run = new.id.bytes if new.id is not None else uuid7_bytes(now, os.urandom(8))
-    transaction.lock(*([run, _lock_of(new)] if new.idempotency_key else [run]))
-    if new.idempotency_key:
-        found = _made_before(transaction, new.flow_name, new.idempotency_key)
-        if found is not None:
-            return found
-    if run in transaction.flow_runs.load([run]):
-        raise ObjectAlreadyExists(f"There is a flow run {UUID(bytes=run)} already.")
-    parent = None if new.parent_task_run_id is None else task_run_row(transaction, new.parent_task_run_id)
+    return Creation(new, created_by, payload, shown)
+
+
+def made(
+    asked: Creation, run: bytes, now: int, parent: TaskRunRow | None, root: bytes | None
+) -> tuple[FlowRunRow, list[str]]:
+    """The row, and the facts, of a new flow run.
+
+    Args:
+        asked: what is wanted.
+        run: its id.
+        now: microseconds since 1970.
+        parent: the task run that calls it, if one does.
+        root: the run from which all began, when a task run calls it.
+    """
+    new = asked.new
     opening = RunOpened(
         run=run,
         epoch=0,
@@ -64,30 +113,22 @@ def create(transaction: Transaction, new: NewFlowRun, created_by: str) -> FlowRu
         flow=new.flow_name,
         name=new.name or made_up_name(),
         writer=b"",
-        root=None if parent is None else _root_of(transaction, parent.run),
+        root=root,
         parent_run=None if parent is None else parent.run,
         parent_task=None if parent is None else parent.id,
         version=new.flow_version,
         entrypoint=new.entrypoint,
-        parameters=payload,
-        shown=shown,
+        parameters=asked.payload,
+        shown=asked.shown,
         tags=list(dict.fromkeys(new.tags)),
         labels=new.labels,
-        created_by=created_by,
+        created_by=asked.created_by,
         retries=new.retries,
         crash_retries=new.crash_retries,
         deployment=None if new.deployment_id is None else new.deployment_id.bytes,
-        pool=new.work_pool_name,
-        queue=new.work_queue_name,
-        priority=new.priority,
-        job=new.job_variables,
     )
-    details: dict[str, Any] = {"by": created_by} if created_by else {}
-    row = _write(transaction, opening, now if new.scheduled_time is None else us_of(new.scheduled_time), details)
-    if new.idempotency_key:
-        sql = "INSERT INTO idempotency (flow, key, run) VALUES (?, ?, ?)"
-        transaction.execute(sql, (new.flow_name, new.idempotency_key, run))
-    return row
+    details: dict[str, Any] = {"by": asked.created_by} if asked.created_by else {}
+    return _scheduled(opening, now if new.scheduled_time is None else us_of(new.scheduled_time), details, now)
 
 
 def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str], by: str) -> FlowRunRow:
@@ -137,7 +178,9 @@ def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str],
         details["by"] = by
     if task_keys:
         details["run_again"] = list(task_keys)
-    return _write(transaction, opening, now, details)
+    forked, facts = _scheduled(opening, now, details, now)
+    save_flow_runs(transaction, {}, [(forked, facts)])
+    return forked
 
 
 def made_up_name() -> str:
@@ -145,26 +188,14 @@ def made_up_name() -> str:
     return two_words(int.from_bytes(os.urandom(4), "big"))
 
 
-def _write(transaction: Transaction, opening: RunOpened, scheduled_for: int, details: dict[str, Any]) -> FlowRunRow:
+def _scheduled(
+    opening: RunOpened, scheduled_for: int, details: dict[str, Any], now: int
+) -> tuple[FlowRunRow, list[str]]:
     details = {**details, "scheduled_time": datetime_of(scheduled_for).isoformat()}
     code = STATE_CODES[StateType.SCHEDULED] | DECIDED
     entry = [0, 0, code, opening.at - created_us(opening.run), 0, None, None, details]
     body = RunBody([entry], [opening], [])
-    row = run_row(opening.run, body, transaction.now)
-    save_flow_runs(transaction, {}, [(row, facts_of_run(body))])
-    return row
-
-
-def _made_before(transaction: Transaction, flow: str, key: str) -> FlowRunRow | None:
-    found = transaction.execute("SELECT run FROM idempotency WHERE flow = ? AND key = ?", (flow, key))
-    if not found:
-        return None
-    run = bytes(found[0][0])
-    return transaction.flow_runs.load([run]).get(run)
-
-
-def _lock_of(new: NewFlowRun) -> bytes:
-    return f"idempotency:{new.flow_name}:{new.idempotency_key}".encode()
+    return run_row(opening.run, body, now), facts_of_run(body)
 
 
 def _root_of(transaction: Transaction, parent: bytes | None) -> bytes | None:

@@ -26,7 +26,8 @@ class ControlPlane(Reading, Deciding, Receiving, Streaming, Administering, Admit
     """
 
     def close(self) -> None:
-        """Close the store's connections."""
+        """Let wishes that wait be carried out, and close the store's connections."""
+        self.wishes.close()
         if self._store is not None:
             self._store.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,9 @@ from levada.wire.records import STATE_CODES
 
 Identifier = UUID | bytes | str
 """An id, or enough of its text to know which one is meant."""
+
+_COMPLETE = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
+"""A whole id as text."""
 
 _SHOWN_CANDIDATES = 5
 _COMPLETED = STATE_CODES[StateType.COMPLETED]
@@ -73,17 +77,33 @@ def find_id(wanted: Identifier, starting_with: Callable[[bytes, bytes, int], lis
     return found[0]
 
 
-def flow_run_row(transaction: Transaction, run: Identifier) -> FlowRunRow:
-    """The row of a flow run, named by id, beginning of its id, or a name that only one run has.
+def flow_run_id(transaction: Transaction, run: Identifier) -> bytes:
+    """The id of a flow run, named by id, beginning of its id, or a name that only one run has.
+
+    A complete id is taken at its word, without a look at what there is.
 
     Raises:
         ObjectNotFound: there is none, or there are several.
     """
-    if isinstance(run, str) and (named := transaction.flow_runs.page(FlowRunQuery(names=[run], limit=2)).rows):
+    if isinstance(run, str):
+        if _COMPLETE.fullmatch(run):
+            return UUID(run).bytes
+        named = transaction.flow_runs.page(FlowRunQuery(names=[run], limit=2)).rows
         if len(named) == 1:
-            return named[0]  # type: ignore[no-any-return] # pages of this table hold its rows
-        raise ObjectNotFound(f"Several flow runs are called {run!r}; give the id of one.")
-    identifier = find_id(run, transaction.flow_runs.starting_with, "flow run")
+            identifier: bytes = named[0].id
+            return identifier
+        if named:
+            raise ObjectNotFound(f"Several flow runs are called {run!r}; give the id of one.")
+    return find_id(run, transaction.flow_runs.starting_with, "flow run")
+
+
+def flow_run_row(transaction: Transaction, run: Identifier) -> FlowRunRow:
+    """The row of a flow run, named as `flow_run_id` understands it.
+
+    Raises:
+        ObjectNotFound: there is none, or there are several.
+    """
+    identifier = flow_run_id(transaction, run)
     row = transaction.flow_runs.load([identifier]).get(identifier)
     if row is None:
         raise ObjectNotFound(f"There is no flow run {UUID(bytes=identifier)}.")
