@@ -162,7 +162,7 @@ class Deciding(PlanePart):
     # Many wishes in one transaction
 
     @cached_property
-    def wishes(self) -> Combiner[Asked]:
+    def wishes(self) -> Combiner[Asked[Any]]:
         """Carries wishes about flow runs out, those together that come at the same time."""
         return Combiner(self._carry_out)
 
@@ -170,7 +170,7 @@ class Deciding(PlanePart):
         decision: Decision = self.wishes.do(proposal)
         return decision
 
-    def _carry_out(self, wishes: Sequence[Asked]) -> list[Any]:
+    def _carry_out(self, wishes: Sequence[Asked[Any]]) -> list[Any]:
         answers, words = self.store.transact(lambda transaction: together(transaction, self.lives_here, wishes))
         tell(self.home, words)
         return answers

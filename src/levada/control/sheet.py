@@ -9,13 +9,15 @@ sheet is saved.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from levada.control.saving import save_flow_runs
 from levada.control.telling import Word, announce_words
 from levada.core.errors import LevadaError, ObjectNotFound
 from levada.store.base import FlowRunRow, Transaction
+
+A_co = TypeVar("A_co", covariant=True)
 
 LivesHere = Callable[[bytes], bool | None]
 
@@ -99,14 +101,14 @@ class Sheet:
         announce_words(self.transaction, self.words)
 
 
-class Asked(Protocol):
+class Asked(Protocol[A_co]):
     """A wish about flow runs."""
 
     def aims(self, transaction: Transaction) -> Aims:
         """What it is about; may read, may write nothing."""
         ...
 
-    def carry_out(self, sheet: Sheet, aims: Aims) -> Any:
+    def carry_out(self, sheet: Sheet, aims: Aims) -> A_co:
         """Decide it, and put what follows on the sheet; its answer. `aims` is what it said it is about.
 
         Raises:
@@ -115,7 +117,9 @@ class Asked(Protocol):
         ...
 
 
-def together(transaction: Transaction, lives_here: LivesHere, wishes: Sequence[Asked]) -> tuple[list[Any], list[Word]]:
+def together(
+    transaction: Transaction, lives_here: LivesHere, wishes: Sequence[Asked[Any]]
+) -> tuple[list[Any], list[Word]]:
     """Carry wishes out.
 
     Returns:

@@ -29,6 +29,7 @@ from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
 from levada.server.stopping import Stopping
+from levada.server.wishes import Wishes
 from levada.server.words import Words
 from levada.version import __version__
 
@@ -99,6 +100,7 @@ def create_app(
             ],
             dependencies={
                 "plane": _always(plane),
+                "wishes": _always(Wishes(plane)),
                 "settings": _always(settings),
                 "services": _always(services),
                 "caller": Provide(_caller, sync_to_thread=False),

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from litestar import Request
+
 from levada.control import ControlPlane
 from levada.control.auth import Principal
 from levada.control.services.host import ServiceHost
 from levada.core.settings import Settings
+from levada.server.wishes import Wishes
 
 ThePlane = ControlPlane
 """The control plane; asked for as `plane`."""
+
+TheWishes = Wishes
+"""Has wishes about flow runs carried out, as coroutines; asked for as `wishes`."""
+
+TheRequest = Request[Any, Any, Any]
+"""The request itself; asked for as `request`."""
 
 TheSettings = Settings
 """The settings the server runs with, asked for as `settings`."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from litestar import Router, delete, get, post, put
 from msgspec.structs import replace
 
+from levada.control import proposing
+from levada.control.proposing import Proposal
 from levada.core.errors import ObjectNotFound
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
-from levada.server.pattern import By, ThePlane
+from levada.server.pattern import By, ThePlane, TheRequest, TheWishes
+from levada.server.wishes import looked_over
 from levada.wire.changes import Decision, ProposedState, RunInput
 from levada.wire.objects import FlowRun
 from levada.wire.requests import ForkChoice, GivenInputs
@@ -22,11 +25,11 @@ _DECISION = "What became of the wish; a wish that was not followed says which ru
     summary="Set the state of a flow run",
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
-    sync_to_thread=True,
 )
-def set_flow_run_state(plane: ThePlane, run: str, data: ProposedState, by: By) -> Decision:
+async def set_flow_run_state(request: TheRequest, wishes: TheWishes, run: str, data: ProposedState, by: By) -> Decision:
     """Propose a state; the law of transitions accepts it, enters another one, says when to ask again, or says no."""
-    return plane.set_flow_run_state(named(run), checked(data), by=by)
+    proposal = await looked_over(request, lambda: Proposal(named(run), checked(data), by))
+    return await wishes.granted(proposal)
 
 
 @post(
@@ -35,11 +38,10 @@ def set_flow_run_state(plane: ThePlane, run: str, data: ProposedState, by: By) -
     summary="Cancel a flow run",
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
-    sync_to_thread=True,
 )
-def cancel_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
+async def cancel_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
     """Cancel a run: at once when nobody executes it, otherwise by way of Cancelling, until its process has stopped."""
-    return plane.cancel_flow_run(named(run), by=by)
+    return await wishes.granted(proposing.cancel(named(run), by))
 
 
 @post(
@@ -48,11 +50,10 @@ def cancel_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
     summary="Suspend a flow run",
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
-    sync_to_thread=True,
 )
-def suspend_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
+async def suspend_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
     """Ask a run to let go at the next safe place; it can be resumed later, on any machine."""
-    return plane.suspend_flow_run(named(run), by=by)
+    return await wishes.granted(proposing.suspend(named(run), by))
 
 
 @post(
@@ -79,11 +80,10 @@ def resume_flow_run(
     summary="Retry a flow run",
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
-    sync_to_thread=True,
 )
-def retry_flow_run(plane: ThePlane, run: str, by: By) -> Decision:
+async def retry_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
     """Schedule an ended run again; what it completed is reused."""
-    return plane.retry_flow_run(named(run), by=by)
+    return await wishes.granted(proposing.retry(named(run), by))
 
 
 @post(

@@ -12,10 +12,13 @@ from litestar.response import Stream
 from msgspec import msgpack
 
 from levada.control.exports import MEDIA_TYPES, SUFFIXES, Form, export_logs
+from levada.control.making import creation
+from levada.control.views import flow_run_view
 from levada.core.states import StateType
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
-from levada.server.pattern import HEAVY, By, ThePlane, TheSettings
+from levada.server.pattern import HEAVY, By, ThePlane, TheRequest, TheSettings, TheWishes
+from levada.server.wishes import looked_over
 from levada.wire.changes import FlowRunChange, NewFlowRun
 from levada.wire.filters import FlowRunQuery, LogQuery
 from levada.wire.objects import Count, FlowRun, Graph, HistoryBucket, Lateness, Page, StateView, Why
@@ -214,11 +217,10 @@ def download_flow_run_logs(
     summary="Create a flow run",
     status_code=201,
     responses=answers(201, "The run, or the one that the same idempotency key made before.", FlowRun, 404, 409, 413),
-    sync_to_thread=True,
 )
-def create_flow_run(plane: ThePlane, data: NewFlowRun, by: By) -> FlowRun:
+async def create_flow_run(request: TheRequest, wishes: TheWishes, data: NewFlowRun, by: By) -> FlowRun:
     """Make a scheduled run of a flow; the flow need not have run before."""
-    return plane.create_flow_run(checked(data), created_by=by)
+    return flow_run_view(await wishes.granted(await looked_over(request, lambda: creation(checked(data), by))))
 
 
 @patch(
