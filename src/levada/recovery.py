@@ -7,7 +7,7 @@ it, and the rest is executed. `plan_resume` says beforehand what that will be.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -28,6 +28,9 @@ from levada.version import __version__
 from levada.wire.filters import FlowRunQuery
 from levada.wire.recorded import RecordedCall, RecordedRun
 from levada.wire.verbs import Plane
+
+if TYPE_CHECKING:
+    from levada.wire.pools import WorkOrder
 
 Ref = UUID | bytes | str
 
@@ -173,6 +176,20 @@ def fork(run: Ref, from_task: str | None = None, *, flow: Flow[Any, Any] | None 
     return _execute(memory, start, flow)
 
 
+def start_of(order: WorkOrder) -> Start:
+    """How a run begins that a worker was given, and that has earlier epochs or is a fork: answered from its records.
+
+    Raises:
+        LevadaError: the records cannot be had.
+    """
+    with _plane() as plane:
+        recorded = plane.recorded_calls(order.run)
+        origin, redo = _of_origin(plane, recorded)
+    recall = Recall(recorded.calls, redo, origin=origin)
+    _begin_children(recall, _Memory(recorded, origin, redo))
+    return Start(order.run.bytes, order.epoch, "resume", order.name, recall, None, frozenset(order.tags), order)
+
+
 def _plane() -> Plane:
     here = sessions.current()
     plane = plane_of(get_current_settings(), here.home, version=__version__, deliver=lambda: deliver(here))
@@ -269,7 +286,7 @@ def _why_not(call: RecordedCall, redo: frozenset[bytes]) -> str | None:
 
 def _execute(memory: _Memory, start: Start, flow: Flow[Any, Any] | None) -> Resumed:
     session = sessions.current()
-    recorded, redo = memory.recorded, memory.redo
+    recorded = memory.recorded
     if recorded.parameters is None:
         raise ConfigurationError(f"The parameters of run {recorded.name!r} were not recorded, so it cannot be resumed.")
     try:
@@ -288,9 +305,7 @@ def _execute(memory: _Memory, start: Start, flow: Flow[Any, Any] | None) -> Resu
         flow = load_flow_from_entrypoint(recorded.entrypoint)
     recall = start.recall
     assert recall is not None
-    fresh = _fresh(memory.calls, redo)
-    of_origin = {call.child_run for call in memory.origin}
-    recall.start_child = lambda child: _start_child(child, redo, fresh, recall.forked or child in of_origin)
+    _begin_children(recall, memory)
     used = _Watch(recall, start)
     state = run_flow(flow, parameters, start, return_state=True)
     if flow.isasync:
@@ -298,6 +313,13 @@ def _execute(memory: _Memory, start: Start, flow: Flow[Any, Any] | None) -> Resu
 
         state = asyncio.run(state)
     return used.report(state, recorded)
+
+
+def _begin_children(recall: Recall, memory: _Memory) -> None:
+    """Let the subflow runs behind recorded calls begin again from their own records."""
+    redo, fresh = memory.redo, _fresh(memory.calls, memory.redo)
+    of_origin = {call.child_run for call in memory.origin}
+    recall.start_child = lambda child: _start_child(child, redo, fresh, recall.forked or child in of_origin)
 
 
 def _fresh(calls: list[RecordedCall], redo: frozenset[bytes]) -> frozenset[bytes]:

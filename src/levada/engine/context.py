@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from levada.core.states import State
     from levada.engine.session import Session
     from levada.wire.objects import FlowRun, TaskRun
+    from levada.wire.pools import WorkOrder
 
 
 class FlowRunContext:
@@ -39,6 +40,7 @@ class FlowRunContext:
         "graph",
         "log_prints",
         "loop",
+        "order",
         "parameters",
         "parent",
         "parent_task",
@@ -79,6 +81,8 @@ class FlowRunContext:
     recall: Any
     loop: Any
     thread: int
+    order: WorkOrder | None
+    """What a worker was given, of the run of a deployment; None of any other, and of subflow runs."""
 
     @classmethod
     def get(cls) -> FlowRunContext | None:
@@ -89,6 +93,14 @@ class FlowRunContext:
     def flow_run_id(self) -> UUID:
         """Id of the run."""
         return self.flow_run.id
+
+    @property
+    def deployed(self) -> WorkOrder | None:
+        """The order behind this run, or behind the run that called it at any depth."""
+        ctx: FlowRunContext | None = self
+        while ctx is not None and ctx.order is None:
+            ctx = ctx.parent
+        return None if ctx is None else ctx.order
 
 
 class TaskRunContext:

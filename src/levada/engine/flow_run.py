@@ -33,6 +33,7 @@ from levada.wire.records import STATE_CODES, Payload, RunChanged, RunOpened, Run
 
 if TYPE_CHECKING:
     from levada.engine.session import Session
+    from levada.wire.pools import WorkOrder
 
 _COMPLETED = StateType.COMPLETED
 HOST = os.uname().nodename if hasattr(os, "uname") else ""
@@ -49,9 +50,10 @@ class Start:
         recall: what earlier epochs recorded.
         forked_from: the run whose records answer.
         tags: added to the run.
+        order: what a worker was given, for the run of a deployment.
     """
 
-    __slots__ = ("epoch", "forked_from", "name", "reason", "recall", "run", "tags")
+    __slots__ = ("epoch", "forked_from", "name", "order", "reason", "recall", "run", "tags")
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class Start:
         recall: Recall | None = None,
         forked_from: bytes | None = None,
         tags: frozenset[str] = frozenset(),
+        order: WorkOrder | None = None,
     ) -> None:
         self.run = run
         self.epoch = epoch
@@ -70,6 +73,7 @@ class Start:
         self.recall = recall
         self.forked_from = forked_from
         self.tags = tags
+        self.order = order
 
 
 class FlowOutcome:
@@ -105,7 +109,7 @@ def flow_steps(flow: Any, parameters: dict[str, Any], wait_for: Any, session: Se
                 return reused
         if known is not None and known.child_run is not None:
             start = parent.graph.recall.start_child(known.child_run)
-    ctx = _context(flow, parameters, session, start, parent, tracking)
+    ctx = context_of(flow, parameters, session, start, parent, tracking)
     signals.enter(ctx)
     try:
         _open(ctx, start, tracking)
@@ -157,7 +161,7 @@ def _reuse(tracking: TaskCall, payload: Payload) -> FlowOutcome | None:
     return FlowOutcome(state, state.data)
 
 
-def _context(
+def context_of(
     flow: Any,
     parameters: dict[str, Any],
     session: Session,
@@ -182,6 +186,7 @@ def _context(
     ctx.loop = None
     ctx.thread = threading.get_ident()
     ctx.tags = tags_var.get() | start.tags
+    ctx.order = order = start.order
     inherited = None if parent is None else parent
     ctx.log_prints = bool(
         flow.log_prints
@@ -214,7 +219,17 @@ def _context(
         pid=os.getpid(),
         live_state=ctx.state,
     )
+    if order is not None:
+        _tell_of_deployment(ctx.flow_run, order)
     return ctx
+
+
+def _tell_of_deployment(run: FlowRun, order: WorkOrder) -> None:
+    run.expected_start_time = order.due or run.created
+    run.deployment_id = order.deployment_id
+    run.deployment_version = order.deployment_version
+    run.job_variables = order.job_variables
+    run.data_interval = order.interval
 
 
 def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
@@ -251,6 +266,8 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
             retries=flow.most_retries,
             timeout=flow.timeout_seconds,
             crash_retries=flow.crash_retries,
+            deployment=None if run.deployment_id is None else run.deployment_id.bytes,
+            deployed=run.deployment_version,
         )
     )
 

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Protocol
 from levada.engine import signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from levada.wire.ingest import Command
 
 _CANCELLED = "Cancelled on request."
 
 INTERVAL = 0.25
 """Seconds between two looks."""
+
+
+on_cancel: list[Callable[[bytes, str], object]] = []
+"""Told, with run and reason, of every request to cancel a flow run of this process, before it is carried out."""
 
 
 class Inbox(Protocol):
@@ -66,7 +72,13 @@ def obey(command: str) -> bool:
         logging.getLogger("levada.mailbox").warning("Unknown command %r", command)
         return False
     raw = bytes.fromhex(subject)
-    return signals.cancel(raw, _CANCELLED) or signals.cancel_task(raw)
+    return _cancel(raw, _CANCELLED) or signals.cancel_task(raw)
+
+
+def _cancel(run: bytes, reason: str) -> bool:
+    for told in on_cancel:
+        told(run, reason)
+    return signals.cancel(run, reason)
 
 
 def carry_out(command: Command) -> bool:
@@ -75,7 +87,7 @@ def carry_out(command: Command) -> bool:
         case "cancel" if command.task is not None:
             return signals.cancel_task(command.task)
         case "cancel":
-            return signals.cancel(command.run, command.reason or _CANCELLED)
+            return _cancel(command.run, command.reason or _CANCELLED)
         case "suspend":
             return signals.cancel(command.run, command.reason or "Suspended on request; a resume goes on with it.")
         case "fenced":

@@ -251,11 +251,16 @@ def _on_signal(number: int, frame: Any) -> None:
     if action is not None:
         action(frame)
         return
-    error = (
-        InterruptedRun("The run was interrupted (Ctrl-C).") if number == signal.SIGINT else TerminationSignal(number)
-    )
     main = threading.main_thread().ident
     here = [ctx for ctx in list(_live) if ctx.thread == main]
+    error: BaseException
+    if number == signal.SIGINT:
+        error = InterruptedRun("The run was interrupted (Ctrl-C).")
+    elif (cancelled := next((ctx for ctx in here if ctx.cancel_requested), None)) is not None:
+        # Whoever cancelled it grows impatient; that does not change how it ends.
+        error = RunCancelled("Cancelled on request.", run=cancelled.run)
+    else:
+        error = TerminationSignal(number)
     if here and here[-1].loop is not None:
         _cancel_on_loop(here[-1], error)
     else:

@@ -24,6 +24,12 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+def _interval(ctx: FlowRunContext, end: int) -> datetime | None:
+    """One end of the range of data that the run is about, or the run that called it."""
+    order = ctx.deployed
+    return None if order is None or order.interval is None else order.interval[end]
+
+
 FIELDS: dict[str, Callable[[], Any]] = {
     "id": _of(lambda ctx: str(ctx.flow_run.id)),
     "tags": _of(lambda ctx: sorted(ctx.tags), list),
@@ -33,13 +39,17 @@ FIELDS: dict[str, Callable[[], Any]] = {
     "flow_version": _of(lambda ctx: ctx.flow.version),
     "parameters": _of(lambda ctx: ctx.parameters, dict),
     "parent_flow_run_id": _of(lambda ctx: _text(ctx.flow_run.parent_flow_run_id)),
-    "parent_deployment_id": _of(lambda ctx: None if ctx.parent is None else _text(ctx.parent.flow_run.deployment_id)),
+    "parent_deployment_id": _of(
+        lambda ctx: None if ctx.parent is None or ctx.deployed is None else _text(ctx.deployed.deployment_id)
+    ),
     "root_flow_run_id": _of(lambda ctx: str(ctx.flow_run.root_flow_run_id or ctx.flow_run.id)),
     "run_count": _of(lambda ctx: ctx.attempt, 0),
     "epoch": _of(lambda ctx: ctx.epoch, 0),
     "api_url": _of(lambda _: None),
     "ui_url": _of(lambda _: None),
-    "job_variables": _of(lambda _: None),
+    "job_variables": _of(lambda ctx: None if ctx.deployed is None else ctx.deployed.job_variables),
+    "data_interval_start": _of(lambda ctx: _interval(ctx, 0)),
+    "data_interval_end": _of(lambda ctx: _interval(ctx, 1)),
 }
 """Every attribute, and how it is read."""
 
