@@ -23,13 +23,13 @@ from levada.control.streaming import Feeds
 from levada.server import docs_page, health, metrics, session, streams
 from levada.server.api import ROUTERS
 from levada.server.credentials import Doorkeeper
-from levada.server.door import Door, permitted
+from levada.server.door import Door, Permitted
 from levada.server.gate import Gate, gated
 from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
 from levada.server.stopping import Stopping
-from levada.server.wishes import Wishes
+from levada.server.wishes import Desk, Wishes
 from levada.server.words import Words
 from levada.version import __version__
 
@@ -100,14 +100,13 @@ def create_app(
             ],
             dependencies={
                 "plane": _always(plane),
-                "wishes": _always(Wishes(plane)),
+                "wishes": _wishes_at(Desk(plane)),
                 "settings": _always(settings),
                 "services": _always(services),
                 "caller": Provide(_caller, sync_to_thread=False),
                 "by": Provide(_by, sync_to_thread=False),
             },
-            guards=[permitted],
-            middleware=[metrics.metered(measured), gated(gate)],
+            middleware=[metrics.metered(measured), Permitted, gated(gate)],
             exception_handlers={Exception: handle},
             request_class=ApiRequest,
             response_class=Answer,
@@ -163,6 +162,14 @@ def _caller(request: Request[Any, Any, Any]) -> Any:
 def _by(request: Request[Any, Any, Any]) -> str:
     principal = request.scope["state"].get("principal")
     return "" if principal is None else str(principal.name)
+
+
+def _wishes_at(desk: Desk) -> Provide:
+    def wishes(request: Request[Any, Any, Any]) -> Wishes:
+        # One dependency and not three: where there are several Litestar makes a task for each, which costs more.
+        return Wishes(desk, request, _by(request))
+
+    return Provide(wishes, sync_to_thread=False)
 
 
 def _log_access(scope: Any, state: Any, seconds: float) -> None:

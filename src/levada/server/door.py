@@ -1,13 +1,13 @@
 """The door: what happens to a request before the framework sees it, and to every answer on its way out.
 
-In this order: it gets an id; its host must be one of ours; no foreign page may have sent it; who asks is found out (a
-guard compares that with what the handler needs, `permitted`); its body is read whole (`bodies`). Every answer, refusals
-too, carries the headers of `levada.server.security`.
+In this order: it gets an id; its host must be one of ours; no foreign page may have sent it; who asks is found out
+(`Permitted` compares that with what the handler needs, once it is found); its body is read whole (`bodies`). Every
+answer, refusals too, carries the headers of `levada.server.security`.
 """
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -22,8 +22,6 @@ from levada.server.security import HEADERS
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from litestar.connection import ASGIConnection
-    from litestar.handlers import BaseRouteHandler
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
     from levada.server.security import Policy
@@ -55,6 +53,9 @@ class Door:
         self.keeper = keeper
         self.most_bytes = most_bytes
         self.access_log = access_log
+        # Of its own, and seeded by the system: ids of requests need not be secret, and asking for each would cost more
+        # than all the rest that is done here.
+        self._dice = random.Random()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
@@ -62,9 +63,10 @@ class Door:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = _request_id(headers)
+        request_id = self._request_id(headers)
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         state["request_id"] = request_id
+        state["headers"] = headers
         method = str(scope.get("method"))
         origin = headers.get(b"origin")
         cross = origin is not None and self.policy.allows_origin(origin.decode("latin-1"))
@@ -83,6 +85,7 @@ class Door:
                 limit = self.most_bytes if state["principal"] is not None else min(self.most_bytes, _FROM_STRANGERS)
                 body = await bodies.read(headers, receive, limit)
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OF_PACKING]
+                state["body"] = body
                 receive = bodies.replayed(body, receive)
             await self.app(scope, receive, out)
         except bodies.GoneError:
@@ -93,31 +96,42 @@ class Door:
             if self.access_log is not None:
                 self.access_log(scope, state, time.perf_counter() - started)
 
+    def _request_id(self, headers: dict[bytes, bytes]) -> str:
+        given = headers.get(b"x-request-id")
+        if given is not None and _GIVEN_ID.fullmatch(given):
+            return given.decode("ascii")
+        return f"{self._dice.getrandbits(64):016x}"
 
-async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let a request to a handler pass whose caller has its scope.
 
-    Raises:
-        NotAuthenticated: nobody said who asks.
-        NotPermitted: they may not.
+class Permitted:
+    """Middleware that lets a request to a handler pass whose caller has its scope.
+
+    Not a guard of Litestar's: for each request it would copy the handler.
+
+    Args:
+        app: what comes next.
     """
-    scope = scope_of(str(connection.scope.get("method", "GET")), handler.opt)
-    if scope is None:
-        return
-    principal = connection.scope["state"].get("principal", EVERYBODY)
-    if principal is None:
-        raise NotAuthenticated(
-            "This server wants to know who asks: send `Authorization: Bearer KEY` (the setting LEVADA_API_KEY), or "
-            "user and password (LEVADA_API_AUTH_STRING). `levada server api-key create NAME` makes a key."
-        )
-    principal.demand(scope)
 
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
-def _request_id(headers: dict[bytes, bytes]) -> str:
-    given = headers.get(b"x-request-id")
-    if given is not None and _GIVEN_ID.fullmatch(given):
-        return given.decode("ascii")
-    return os.urandom(8).hex()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on.
+
+        Raises:
+            NotAuthenticated: nobody said who asks.
+            NotPermitted: they may not.
+        """
+        needed = scope_of(str(scope.get("method", "GET")), scope["route_handler"].opt)
+        if needed is not None:
+            principal = scope["state"].get("principal", EVERYBODY)
+            if principal is None:
+                raise NotAuthenticated(
+                    "This server wants to know who asks: send `Authorization: Bearer KEY` (the setting LEVADA_API_KEY),"
+                    " or user and password (LEVADA_API_AUTH_STRING). `levada server api-key create NAME` makes a key."
+                )
+            principal.demand(needed)
+        await self.app(scope, receive, send)
 
 
 def _outgoing(send: Send, request_id: str, cross: bytes | None) -> Send:

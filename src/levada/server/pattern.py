@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from litestar import Request
-
 from levada.control import ControlPlane
 from levada.control.auth import Principal
 from levada.control.services.host import ServiceHost
@@ -16,10 +14,7 @@ ThePlane = ControlPlane
 """The control plane; asked for as `plane`."""
 
 TheWishes = Wishes
-"""Has wishes about flow runs carried out, as coroutines; asked for as `wishes`."""
-
-TheRequest = Request[Any, Any, Any]
-"""The request itself; asked for as `request`."""
+"""Has wishes about flow runs carried out, in the name of who asks; asked for as `wishes`."""
 
 TheSettings = Settings
 """The settings the server runs with, asked for as `settings`."""

@@ -10,7 +10,7 @@ from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from msgspec import json, msgpack
 
-from levada.server.requests import MSGPACK
+from levada.server.requests import MSGPACK, header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,13 +64,13 @@ class Answer(Response[Any]):
             media_type = str(self.media_type or options.get("media_type") or "text/plain")
         elif content is None and status in {204, 304}:
             body = b""
-        elif media_type == MSGPACK or (media_type == JSON and wants_msgpack(request.headers.get("accept", ""))):
+        elif media_type == MSGPACK or (media_type == JSON and wants_msgpack(header(request, b"accept"))):
             body, media_type = _msgpack.encode(content), MSGPACK
         else:
             body = _json.encode(content)
         if len(body) >= _WORTH_COMPRESSING and media_type.startswith(_TEXT):
             headers["vary"] = "accept, accept-encoding"
-            if "gzip" in request.headers.get("accept-encoding", "") and "content-encoding" not in headers:
+            if "gzip" in header(request, b"accept-encoding") and "content-encoding" not in headers:
                 body = gzip.compress(body, compresslevel=1, mtime=0)
                 headers["content-encoding"] = "gzip"
         cookies: Iterable[Any] = [*self.cookies, *(options.pop("cookies", None) or ())]

@@ -24,6 +24,11 @@ class ApiRequest(Request[Any, Any, Any]):
     what it means, so it is decoded strictly, and once.
     """
 
+    async def body(self) -> bytes:
+        """The body as it came; the door has read it already."""
+        read: bytes | None = self.scope["state"].get("body")
+        return await super().body() if read is None else read
+
     async def json(self) -> Any:
         """The body as the type of the handler's `data`, from JSON or (``application/msgpack``) MessagePack.
 
@@ -33,7 +38,20 @@ class ApiRequest(Request[Any, Any, Any]):
         body = await self.body()
         field = self.route_handler.parsed_data_field
         hint = Any if field is None else field.annotation
-        return decoded(body, hint, packed=self.content_type[0] in {MSGPACK, "application/x-msgpack"})
+        kind = header(self, b"content-type").partition(";")[0].strip().lower()
+        return decoded(body, hint, packed=kind in {MSGPACK, "application/x-msgpack"})
+
+
+def header(request: Request[Any, Any, Any], name: bytes) -> str:
+    """A header of a request, looked up in what the door has opened; empty when it did not come.
+
+    Args:
+        request: the request.
+        name: in lower case.
+    """
+    headers = request.scope["state"].get("headers") or dict(request.scope["headers"])
+    value: bytes = headers.get(name, b"")
+    return value.decode("latin-1")
 
 
 def decoded(body: bytes, hint: Any, *, packed: bool) -> Any:

@@ -28,8 +28,8 @@ SMALL: Final = 16 * 1024
 """Bytes of a request's body up to which it is looked over on the event loop; larger ones would hold others up."""
 
 
-class Wishes:
-    """Has wishes of one application carried out.
+class Desk:
+    """Where an application hands wishes in.
 
     Args:
         plane: the control plane.
@@ -56,11 +56,36 @@ class Wishes:
         return answer
 
 
-async def looked_over(request: Request[Any, Any, Any], look: Callable[[], A]) -> A:
-    """What `look` makes of a request: here when its body is small, else in a thread."""
-    if len(await request.body()) <= SMALL:
-        return look()
-    return await sync_to_thread(look)
+class Wishes:
+    """The wishes of one request.
+
+    Args:
+        desk: of the application.
+        request: whose wishes they are.
+        by: who asks.
+    """
+
+    __slots__ = ("_by", "_desk", "_request")
+
+    def __init__(self, desk: Desk, request: Request[Any, Any, Any], by: str) -> None:
+        self._desk = desk
+        self._request = request
+        self._by = by
+
+    async def granted(self, wish: Callable[[str], Asked[A]]) -> A:
+        """The answer to a wish, once it is committed.
+
+        Args:
+            wish: makes it, and checks what the request says; given who asks. Called in a thread when the request is
+                large.
+
+        Raises:
+            TooManyRequests: too many wait already.
+            Exception: whatever is the wish's own error.
+        """
+        small = len(await self._request.body()) <= SMALL
+        made = wish(self._by) if small else await sync_to_thread(wish, self._by)
+        return await self._desk.granted(made)
 
 
 class _Box:

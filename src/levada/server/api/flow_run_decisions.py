@@ -10,8 +10,7 @@ from levada.control.proposing import Proposal
 from levada.core.errors import ObjectNotFound
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
-from levada.server.pattern import By, ThePlane, TheRequest, TheWishes
-from levada.server.wishes import looked_over
+from levada.server.pattern import By, ThePlane, TheWishes
 from levada.wire.changes import Decision, ProposedState, RunInput
 from levada.wire.objects import FlowRun
 from levada.wire.requests import ForkChoice, GivenInputs
@@ -26,10 +25,9 @@ _DECISION = "What became of the wish; a wish that was not followed says which ru
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
 )
-async def set_flow_run_state(request: TheRequest, wishes: TheWishes, run: str, data: ProposedState, by: By) -> Decision:
+async def set_flow_run_state(wishes: TheWishes, run: str, data: ProposedState) -> Decision:
     """Propose a state; the law of transitions accepts it, enters another one, says when to ask again, or says no."""
-    proposal = await looked_over(request, lambda: Proposal(named(run), checked(data), by))
-    return await wishes.granted(proposal)
+    return await wishes.granted(lambda by: Proposal(named(run), checked(data), by))
 
 
 @post(
@@ -39,9 +37,9 @@ async def set_flow_run_state(request: TheRequest, wishes: TheWishes, run: str, d
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
 )
-async def cancel_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
+async def cancel_flow_run(wishes: TheWishes, run: str) -> Decision:
     """Cancel a run: at once when nobody executes it, otherwise by way of Cancelling, until its process has stopped."""
-    return await wishes.granted(proposing.cancel(named(run), by))
+    return await wishes.granted(lambda by: proposing.cancel(named(run), by))
 
 
 @post(
@@ -51,9 +49,9 @@ async def cancel_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
 )
-async def suspend_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
+async def suspend_flow_run(wishes: TheWishes, run: str) -> Decision:
     """Ask a run to let go at the next safe place; it can be resumed later, on any machine."""
-    return await wishes.granted(proposing.suspend(named(run), by))
+    return await wishes.granted(lambda by: proposing.suspend(named(run), by))
 
 
 @post(
@@ -81,9 +79,9 @@ def resume_flow_run(
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
 )
-async def retry_flow_run(wishes: TheWishes, run: str, by: By) -> Decision:
+async def retry_flow_run(wishes: TheWishes, run: str) -> Decision:
     """Schedule an ended run again; what it completed is reused."""
-    return await wishes.granted(proposing.retry(named(run), by))
+    return await wishes.granted(lambda by: proposing.retry(named(run), by))
 
 
 @post(

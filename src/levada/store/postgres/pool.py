@@ -47,7 +47,7 @@ class Pool:
     @property
     def in_use(self) -> int:
         """Connections that somebody works with at this moment."""
-        return self._size - self._free._value  # noqa: SLF001 - the standard library shows it in no other way
+        return self._size - self._free
 
     def take(self) -> tuple[Connection, bool]:
         """A connection, and whether it was used before, so that it may be dead.
@@ -58,7 +58,7 @@ class Pool:
         if self._process != os.getpid():
             _forgotten.extend(self._idle)
             self._begin()
-        if not self._free.acquire(timeout=self._timeout):
+        if not self._admitted():
             raise StoreUnavailable(
                 f"All {self._size} connections to {self._name} were in use for {self._timeout:g} seconds. "
                 "Try again; if this goes on, raise database.pool_size or database.read_pool_size."
@@ -69,7 +69,7 @@ class Pool:
             try:
                 return self._connect(), False
             except BaseException as error:
-                self._free.release()
+                self._leave()
                 if isinstance(error, psycopg.OperationalError):
                     raise unavailable(self._name, error) from error
                 raise
@@ -83,7 +83,7 @@ class Pool:
             connection.close()
         else:
             self._idle.append(connection)
-        self._free.release()
+        self._leave()
 
     def close(self) -> None:
         """Close all idle connections; new ones are made when they are needed."""
@@ -93,7 +93,37 @@ class Pool:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._idle: deque[Connection] = deque()
-        self._free = threading.BoundedSemaphore(self._size)
+        self._lock = threading.Lock()
+        self._free = self._size
+        self._line: deque[threading.Lock] = deque()
+
+    def _admitted(self) -> bool:
+        """Wait for a connection to be free; False when it takes too long.
+
+        In order of arrival: with a semaphore those who run take again what they just gave back, and those who wait may
+        do so for ever.
+        """
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            turn = threading.Lock()
+            turn.acquire()
+            self._line.append(turn)
+        if turn.acquire(timeout=self._timeout):
+            return True
+        with self._lock:
+            if turn in self._line:
+                self._line.remove(turn)
+                return False
+        return True  # it came in this moment
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().release()
+            else:
+                self._free += 1
 
 
 def unavailable(name: str, error: BaseException) -> StoreUnavailable:
