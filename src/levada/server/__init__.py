@@ -6,8 +6,8 @@ authors write. `wiring` puts a server's process together; `app` makes the applic
 A request's life here: `door` (an ASGI wrapper around everything) gives it an id, looks at host, origin, size and who is
 asking, and unpacks it; Litestar finds the handler; the caller's scopes are compared with the handler's (`Permitted`);
 `gate` lets a heavy read wait for its turn; the body is decoded strictly into its Struct (`requests`); the handler, in a
-thread, calls one verb of the plane; the value is rendered as JSON or MessagePack (`rendering`). An exception anywhere becomes
-a problem (`problems`): handlers catch nothing.
+thread, calls one verb of the plane; the value is rendered as JSON or MessagePack (`rendering`). An exception anywhere
+becomes a problem (`problems`): handlers catch nothing.
 
 How a resource file of `levada.server.api` adds a resource (`flows` is the example):
 

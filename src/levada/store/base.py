@@ -7,7 +7,7 @@ ids are 16 raw bytes. Another database is another implementation of these protoc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -167,8 +167,16 @@ class FlowRunTable(Protocol):
         """The rows there are of these ids."""
         ...
 
-    def save(self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]]) -> None:
-        """Insert or replace rows; `facts` holds those of every one of them (`levada.store.facts`)."""
+    def save(
+        self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]], new: Collection[bytes] = ()
+    ) -> None:
+        """Insert or replace rows.
+
+        Args:
+            rows: each once.
+            facts: what they are found by from now on (`levada.store.facts`), by id; those of other rows stay.
+            new: ids of rows of which `load` found nothing.
+        """
         ...
 
     def page(self, query: FlowRunQuery) -> RowPage:
@@ -284,6 +292,10 @@ class EventTable(Protocol):
 
     def add(self, rows: Sequence[EventRow]) -> int:
         """Add events that are not there; how many were new. They wait in the outbox, without a position."""
+        ...
+
+    def append(self, rows: Sequence[EventRow]) -> None:
+        """Add events whose ids were made just now."""
         ...
 
     def dispatch(self, limit: int) -> list[EventRow]:

@@ -28,8 +28,12 @@ class Events:
         self._connection = connection
 
     def add(self, rows: Sequence[EventRow]) -> int:
-        rows = [row._replace(event=fitting(row.event), resource=fitting(row.resource)) for row in rows]
+        rows = [_fitting(row) for row in rows]
         return self._connection.insert_missing("events", EventRow._fields, rows) if rows else 0
+
+    def append(self, rows: Sequence[EventRow]) -> None:
+        if rows:
+            self._connection.insert("events", EventRow._fields, [_fitting(row) for row in rows])
 
     def dispatch(self, limit: int) -> list[EventRow]:
         waiting = self._rows("events_waiting", "WHERE r.position IS NULL ORDER BY r.id LIMIT ?", (limit,))
@@ -89,6 +93,11 @@ class Events:
     def _rows(self, index: str, rest: str, parameters: Sequence[object]) -> list[EventRow]:
         source = self._connection.dialect.along("events AS r", index)
         return [EventRow(*row) for row in self._connection.rows(f"SELECT {_COLUMNS} FROM {source} {rest}", parameters)]
+
+
+def _fitting(row: EventRow) -> EventRow:
+    event, resource = fitting(row.event), fitting(row.resource)
+    return row if event is row.event and resource is row.resource else row._replace(event=event, resource=resource)
 
 
 def select(query: EventQuery, dialect: Dialect, names: Sequence[str] | None = None) -> Selection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -34,23 +34,31 @@ class FlowRuns:
             found.update({row.id: row for row in self._rows("flow_runs_by_id", f"WHERE {condition}", parameters)})
         return found
 
-    def save(self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]]) -> None:
-        if not rows:
-            return
-        self._connection.replace("flow_runs", FlowRunRow._fields, [_fitting(row) for row in rows])
+    def save(
+        self, rows: Sequence[FlowRunRow], facts: Mapping[bytes, Sequence[str]], new: Collection[bytes] = ()
+    ) -> None:
+        fit = [_fitting(row) for row in rows]
+        added = [row for row in fit if row.id in new]
+        if added:
+            self._connection.insert("flow_runs", FlowRunRow._fields, added)
+        if len(added) < len(fit):
+            self._connection.replace("flow_runs", FlowRunRow._fields, [row for row in fit if row.id not in new])
+        self._save_facts(facts, new)
+
+    def _save_facts(self, facts: Mapping[bytes, Sequence[str]], new: Collection[bytes]) -> None:
         there: dict[bytes, set[str]] = {}
-        for chunk in chunks(self._connection, [row.id for row in rows]):
+        for chunk in chunks(self._connection, [run for run in facts if run not in new]):
             condition, parameters = self._connection.dialect.one_of("run", chunk)
             sql = f"SELECT run, fact FROM flow_run_facts WHERE {condition}"
             for run, fact in self._connection.rows(sql, parameters):
                 there.setdefault(run, set()).add(fact)
-        wanted = {row.id: dict.fromkeys(facts.get(row.id, ())) for row in rows}
-        new = [(fact, run) for run, known in wanted.items() for fact in known if fact not in there.get(run, ())]
+        wanted = {run: dict.fromkeys(known) for run, known in facts.items()}
+        missing = [(fact, run) for run, known in wanted.items() for fact in known if fact not in there.get(run, ())]
         gone = [(fact, run) for run, known in there.items() for fact in known if fact not in wanted[run]]
         if gone:
             self._connection.many("DELETE FROM flow_run_facts WHERE fact = ? AND run = ?", gone)
-        if new:
-            self._connection.insert("flow_run_facts", ("fact", "run"), new)
+        if missing:
+            self._connection.insert("flow_run_facts", ("fact", "run"), missing)
 
     def select(self, query: FlowRunQuery) -> Selection:
         """Which rows a query wants, and along which index they are found."""
