@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +107,6 @@ def enter(order: WorkOrder) -> None:
     if code.pull:
         from levada.steps import run_pull_steps  # lazy: only deployments that fetch their code have steps
 
-        if code.path is None:
-            os.chdir(tempfile.mkdtemp(prefix="levada-code-"))
         found = run_pull_steps(code.pull)
         if found is not None:
             os.chdir(found)
