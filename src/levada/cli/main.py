@@ -25,6 +25,8 @@ NOUNS: dict[str, tuple[str, str]] = {
     "concurrency-limit": ("concurrency_limit", "Make and look at concurrency limits, and who holds them."),
     "why": ("why", "Say why a run is where it is, and what can be done."),
     "journal": ("journal", "Look at, verify and ship the journals of this home."),
+    "worker": ("worker", "Execute runs of deployments: start workers, and look at them."),
+    "agent": ("agent", "Start a worker under its older name."),
     "server": ("server", "Start, look at and stop the server; its services and keys."),
     "database": ("database", "Check, make, upgrade and reset the tables of the database."),
     "config": ("config", "Show and change settings."),
