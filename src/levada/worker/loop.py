@@ -279,7 +279,9 @@ class WorkerLoop:
 
     def _take(self, answer: ClaimAnswer) -> int:
         grace = answer.pool.cancel_grace if answer.pool is not None else None
-        new = sum(self.runs.begin(order) for order in answer.orders)
+        # What comes in answer to a request from before the worker began to drain goes back at once.
+        begin = self.runs.give_back if self._draining.is_set() else self.runs.begin
+        new = sum(begin(order) for order in answer.orders)
         return new + sum(self.runs.obey(command, grace) for command in answer.commands)
 
     # Perseverance.

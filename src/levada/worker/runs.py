@@ -114,6 +114,12 @@ class Runs:
         """See an order through, on a thread of its own; False when that is being done already."""
         return self._enter(Run(order))
 
+    def give_back(self, order: WorkOrder) -> bool:
+        """Have another worker see an order through."""
+        run = Run(order)
+        run.stop = ("interrupt", "The worker takes nothing any more.", 0.0)
+        return self._enter(run)
+
     def adopt(self, folder: JobFolder) -> bool:
         """Take over a run from a worker that is gone; False when it is not for this one."""
         job = folder.job()
