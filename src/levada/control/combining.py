@@ -180,6 +180,12 @@ class Combiner(Generic[W]):
                 outcomes = self._outcomes([wish for wish, _ in batch])
             except BaseException as problem:  # noqa: BLE001 - told to all who wait, who raise it
                 outcomes = list(repeat(problem, len(batch)))
+            if isinstance(outcomes[0], StoreUnavailable) and len(set(map(type, outcomes))) == 1:
+                # Those who wait would be told the same, each of them only after another attempt to connect.
+                with self._lock:
+                    behind, self._line = list(self._line), deque()
+                batch += behind
+                outcomes += [_the_same(outcomes[0]) for _ in behind]
             for (_, tell), outcome in zip(batch, outcomes, strict=True):
                 try:
                     tell(outcome)
@@ -196,7 +202,7 @@ class Combiner(Generic[W]):
         try:
             return list(self._carry_out(wishes))
         except StoreUnavailable as away:
-            return list(repeat(away, len(wishes)))
+            return [away, *(_the_same(away) for _ in wishes[1:])]
         except Exception as problem:
             if len(wishes) == 1:
                 return [problem]
@@ -211,6 +217,13 @@ class Combiner(Generic[W]):
         except Exception as problem:  # noqa: BLE001 - it is the answer
             return problem
         return outcome
+
+
+def _the_same(away: StoreUnavailable) -> StoreUnavailable:
+    """An error of one's own for each: an error that many raise at the same time would collect all their tracebacks."""
+    another = StoreUnavailable(str(away))
+    another.__cause__ = away
+    return another
 
 
 class _Place:

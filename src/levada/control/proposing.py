@@ -55,6 +55,8 @@ class Proposal(NamedTuple):
         now = transaction.now
         run, *below = aims.runs
         row = sheet.row(run)
+        if self.proposed.type in _CANCEL:
+            below += sheet.added_below(aims.runs)
         wish = wish_of(self.proposed, now, again=self.again)
         verdict = decide(flow_run_facts(transaction, row, sheet.lives_here), wish, FLOW_RUN_LAW)
         changed = judged_flow_run(row, verdict, wish, self.by, now)

@@ -88,6 +88,16 @@ class Sheet:
         """Change a run that was taken, or add one."""
         self._after[row.id] = (row, facts)
 
+    def added_below(self, runs: Iterable[bytes]) -> list[bytes]:
+        """Runs that wishes before this one added as subflow runs of these, or of one another."""
+        known = set(runs)
+        found = []
+        for row, _ in self._after.values():  # who calls was there before who is called
+            if row.id not in self._before and row.parent_run in known:
+                known.add(row.id)
+                found.append(row.id)
+        return found
+
     def keep_key(self, key: tuple[str, str], run: bytes) -> None:
         """Have the same key find this run from now on."""
         self.keys[key] = run

@@ -126,11 +126,22 @@ class Metrics:
             registry=self.registry,
             buckets=BUCKETS,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._lock = threading.Lock()
         self._stored: Stored | None = None
         self._counted = float("-inf")
         self.registry.register(_Reader(self._families))
         ProcessCollector(registry=self.registry)
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer, and the time until it began."""
+        found = self._series.get((method, route, status))
+        if found is None:
+            # There are as many as handlers and statuses; asking the registry each time costs more than counting.
+            found = self.requests.labels(method, route, str(status)), self.latency.labels(method, route)
+            self._series[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def text(self) -> bytes:
         """All figures, as Prometheus reads them."""
@@ -149,6 +160,7 @@ class Metrics:
 
     def _families(self) -> Iterator[Metric]:
         yield from self._of_intake()
+        yield from self._of_wishes()
         yield from self._of_reads()
         yield from self._of_streams()
         if self.services is not None:
@@ -167,6 +179,16 @@ class Metrics:
         yield gauge("levada_ingest_lag_seconds", "Age of the newest record when it was stored.", figures.lag)
         yield gauge("levada_ingest_in_work", "Batches in work.", gate.inside)
         yield gauge("levada_ingest_fullness", "Batches in work, of those that may be.", gate.fullness)
+
+    def _of_wishes(self) -> Iterator[Metric]:
+        wishes = self.plane.wishes
+        yield counter("levada_wishes", "Wishes about flow runs that were answered.", wishes.done)
+        yield counter("levada_wishes_rounds", "Transactions that carried out one wish or several.", wishes.rounds)
+        yield gauge("levada_wishes_waiting", "Wishes that wait for the next round.", wishes.waiting)
+        yield gauge(
+            "levada_wishes_fullness", "Wishes that wait, of those that may.", wishes.waiting / wishes.longest_line
+        )
+        yield counter("levada_wishes_refused", "Wishes sent away because the line was full.", wishes.refused)
 
     def _of_reads(self) -> Iterator[Metric]:
         gate = self.gate
@@ -305,8 +327,7 @@ class Metered:
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self.metrics.requests.labels(method, route, str(message["status"])).inc()
-                self.metrics.latency.labels(method, route).observe(time.perf_counter() - begun)
+                self.metrics.note(method, route, message["status"], time.perf_counter() - begun)
             await send(message)
 
         await self.app(scope, receive, noting)

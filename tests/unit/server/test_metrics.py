@@ -115,7 +115,21 @@ def test_a_limit_shows_its_slots_with_those_of_its_keys(client: TestClient[Any],
 
 def test_every_bounded_queue_shows_how_full_it_is(client: TestClient[Any]) -> None:
     full = {key[0] for key in scrape(client) if key[0].endswith("_fullness")}
-    assert full == {"levada_ingest_fullness", "levada_reads_fullness", "levada_bus_fullness"}
+    assert full == {
+        "levada_ingest_fullness",
+        "levada_wishes_fullness",
+        "levada_reads_fullness",
+        "levada_bus_fullness",
+    }
+
+
+def test_wishes_are_counted_and_so_are_the_transactions_they_took(client: TestClient[Any]) -> None:
+    for number in range(3):
+        assert client.post("/api/flow_runs", json={"flow_name": "etl", "name": f"run-{number}"}).status_code == 201
+    found = scrape(client)
+    assert found["levada_wishes_total",] == 3
+    assert 1 <= found["levada_wishes_rounds_total",] <= 3
+    assert found["levada_wishes_waiting",] == found["levada_wishes_refused_total",] == 0
 
 
 def test_what_stands_in_the_database_is_counted_once_for_many_scrapes(

@@ -132,6 +132,32 @@ class TestPools:
         assert colour(store) == b"red"
         store.close()
 
+    def test_connections_go_to_who_waited_first(self, postgres_url: str) -> None:
+        store = opened(postgres_url, pool_size=1)
+        pool = store.pools["execution"]
+        first, _ = pool.take()
+        order: list[int] = []
+        threads = []
+        for number in range(4):
+
+            def wait(number: int = number) -> None:
+                connection, _ = pool.take()
+                order.append(number)
+                pool.give_back(connection)
+
+            threads.append(threading.Thread(target=wait))
+            threads[-1].start()
+            eventually(lambda number=number: pool.waiting == number + 1)
+        pool.give_back(first)  # and who gave it back does not get it again before them
+        again, _ = pool.take()
+        order.append(4)
+        pool.give_back(again)
+        for thread in threads:
+            thread.join()
+        assert order == [0, 1, 2, 3, 4]
+        assert (pool.in_use, pool.waiting) == (0, 0)
+        store.close()
+
     def test_readers_have_connections_of_their_own(self, postgres_url: str) -> None:
         store = opened(postgres_url, pool_size=1, read_pool_size=1)
         with store.write():

@@ -49,6 +49,11 @@ class Pool:
         """Connections that somebody works with at this moment."""
         return self._size - self._free
 
+    @property
+    def waiting(self) -> int:
+        """Who waits for a connection at this moment."""
+        return len(self._line)
+
     def take(self) -> tuple[Connection, bool]:
         """A connection, and whether it was used before, so that it may be dead.
 
