@@ -36,6 +36,23 @@ LONGEST_KEY = 255
 _SHOWN = 120
 
 
+class Origin(NamedTuple):
+    """What a run of a deployment comes from, beyond what anybody who asks for a run can say.
+
+    Attributes:
+        version: of its deployment, which it executes.
+        schedule: the schedule or backfill that made it.
+        interval: the range of data that it is about, microseconds since 1970.
+    """
+
+    version: int | None = None
+    schedule: bytes | None = None
+    interval: tuple[int, int] | None = None
+
+
+NO_ORIGIN = Origin()
+
+
 class Creation(NamedTuple):
     """A flow run that somebody wants, looked over: only what is stored can still stand against it.
 
@@ -46,6 +63,7 @@ class Creation(NamedTuple):
     created_by: str
     payload: Payload
     shown: dict[str, str]
+    origin: Origin = NO_ORIGIN
 
     @property
     def key(self) -> tuple[str, str] | None:
@@ -80,8 +98,13 @@ class Creation(NamedTuple):
         return row
 
 
-def creation(new: NewFlowRun, created_by: str) -> Creation:
+def creation(new: NewFlowRun, created_by: str, origin: Origin = NO_ORIGIN) -> Creation:
     """Look a wanted flow run over.
+
+    Args:
+        new: what is to run.
+        created_by: who asks, for people.
+        origin: of a run of a deployment.
 
     Raises:
         InvalidNameError, RequestInvalid: the flow, the name, a tag, the key or the id cannot be used.
@@ -89,7 +112,7 @@ def creation(new: NewFlowRun, created_by: str) -> Creation:
     """
     payload, shown = _parameters(new)
     _check(new)
-    return Creation(new, created_by, payload, shown)
+    return Creation(new, created_by, payload, shown, origin)
 
 
 def made(
@@ -126,6 +149,13 @@ def made(
         retries=new.retries,
         crash_retries=new.crash_retries,
         deployment=None if new.deployment_id is None else new.deployment_id.bytes,
+        deployed=asked.origin.version,
+        pool=new.work_pool_name,
+        queue=new.work_queue_name,
+        priority=new.priority,
+        job=new.job_variables,
+        interval=asked.origin.interval,
+        schedule=asked.origin.schedule,
     )
     details: dict[str, Any] = {"by": asked.created_by} if asked.created_by else {}
     return _scheduled(opening, now if new.scheduled_time is None else us_of(new.scheduled_time), details, now)
@@ -172,6 +202,12 @@ def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str],
         retries=told(body.openings, "retries") or 0,
         crash_retries=told(body.openings, "crash_retries") or 0,
         deployment=told(body.openings, "deployment"),
+        deployed=told(body.openings, "deployed"),
+        pool=told(body.openings, "pool"),
+        queue=told(body.openings, "queue"),
+        priority=told(body.openings, "priority") or 0,
+        job=dict(told(body.openings, "job") or {}),
+        interval=told(body.openings, "interval"),
     )
     details: dict[str, Any] = {"reason": f"Forked from flow run {row.name!r} ({UUID(bytes=row.id)})."}
     if by:
