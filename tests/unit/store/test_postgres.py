@@ -147,7 +147,7 @@ class TestPools:
 
             threads.append(threading.Thread(target=wait))
             threads[-1].start()
-            eventually(lambda number=number: pool.waiting == number + 1)
+            eventually(lambda: pool.waiting == len(threads))
         pool.give_back(first)  # and who gave it back does not get it again before them
         again, _ = pool.take()
         order.append(4)
