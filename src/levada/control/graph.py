@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from levada.control.queries import Identifier, flow_run_row
-from levada.control.views import name_of_state, state_of, task_times, uuid_or_none
+from levada.control.views import name_of_state, state_of, task_times
+from levada.core.courtesy import give_way
 from levada.core.errors import RequestInvalid
+from levada.core.ids import as_uuid
 from levada.core.states import datetime_of, us_of
 from levada.store.bodies import TaskBody
 from levada.wire.filters import TaskRunQuery
@@ -78,23 +80,30 @@ def nodes(transaction: Transaction, run: FlowRunRow, rows: Sequence[TaskRunRow])
 
 
 def _node(row: TaskRunRow, key: str) -> GraphNode:
+    give_way()
     body = TaskBody.decode(row.body)
     started, ended = task_times(row, body)
-    parents = dict.fromkeys(source for sources in body.inputs.values() for source in sources) if body.inputs else ()
-    return GraphNode(
-        id=UUID(bytes=row.id),
-        kind="task-run" if body.child_run is None else "flow-run",
-        label=row.name or key,
-        state_type=state_of(row.state),
-        state_name=name_of_state(row.state, row.state_name),
-        start_time=started,
-        end_time=ended,
-        parents=[UUID(bytes=source) for source in parents],
-        encapsulating=uuid_or_none(body.parent_task),
-        child_flow_run_id=uuid_or_none(body.child_run),
-        map_id=None if body.map_id is None else body.map_id.hex(),
-        map_index=body.map_index,
+    # Graphs have thousands of nodes: what most of them lack is not made for each.
+    node = GraphNode(
+        as_uuid(row.id),
+        "task-run" if body.child_run is None else "flow-run",
+        row.name or key,
+        state_of(row.state),
+        name_of_state(row.state, row.state_name),
+        started,
+        ended,
     )
+    if body.inputs:
+        parents = dict.fromkeys(source for sources in body.inputs.values() for source in sources)
+        node.parents = [as_uuid(source) for source in parents]
+    if body.parent_task is not None:
+        node.encapsulating = as_uuid(body.parent_task)
+    if body.child_run is not None:
+        node.child_flow_run_id = as_uuid(body.child_run)
+    if body.map_id is not None:
+        node.map_id = body.map_id.hex()
+    node.map_index = body.map_index
+    return node
 
 
 def _moment(at: int | None) -> datetime | None:

@@ -11,7 +11,7 @@ from msgspec.msgpack import Decoder
 
 from levada.control.histories import labels_of, result_of, tags_of, told
 from levada.core.courtesy import give_way
-from levada.core.ids import created_us, flow_id
+from levada.core.ids import as_uuid, created_us, flow_id
 from levada.core.states import DEFAULT_NAMES, StateType, datetime_of
 from levada.store.base import FIRST_FINAL_STATE, UNKNOWN_STATE, ArtifactRow, FlowRow, FlowRunRow, LogRow, TaskRunRow
 from levada.store.bodies import (
@@ -30,7 +30,7 @@ from levada.store.bodies import (
     unpacked,
 )
 from levada.wire.objects import ArtifactView, FlowRun, FlowView, Log, StateView, TaskRun
-from levada.wire.records import STATE_CODES, STATE_TYPES, RunOpened
+from levada.wire.records import STATE_CODES, STATE_TYPES
 
 NO_RESULTS: Mapping[bytes, list[Any]] = {}
 
@@ -38,11 +38,21 @@ _decode = Decoder().decode
 
 _RUNNING = StateType.RUNNING
 _RUNNING_CODE = STATE_CODES[_RUNNING]
+_NAMES = tuple(DEFAULT_NAMES[kind] for kind in STATE_TYPES)
+"""Default names by code: enums are slow to hash, and lists ask for thousands."""
 
 
 def uuid_or_none(raw: bytes | None) -> UUID | None:
     """The UUID of raw bytes that may be absent."""
-    return None if raw is None else UUID(bytes=raw)
+    return None if raw is None else as_uuid(raw)
+
+
+class _Moments(dict[int, datetime]):
+    """Datetimes by microseconds since 1970, made once: the times of a run are mostly those of its states."""
+
+    def __missing__(self, at: int) -> datetime:
+        made = self[at] = datetime_of(at)
+        return made
 
 
 def state_of(code: int) -> StateType | None:
@@ -52,12 +62,14 @@ def state_of(code: int) -> StateType | None:
 
 def name_of_state(code: int, name: str | None) -> str | None:
     """The name of a row's state."""
-    kind = state_of(code)
-    return name if name is not None or kind is None else DEFAULT_NAMES[kind]
+    return name if name is not None or code == UNKNOWN_STATE else _NAMES[code]
 
 
 def states(
-    subject: bytes, entries: Sequence[Entry], results: Mapping[bytes, list[Any]] = NO_RESULTS
+    subject: bytes,
+    entries: Sequence[Entry],
+    results: Mapping[bytes, list[Any]] = NO_RESULTS,
+    moments: Mapping[int, datetime] | None = None,
 ) -> list[StateView]:
     """A history, opened up.
 
@@ -65,27 +77,34 @@ def states(
         subject: id of the flow run or task run.
         entries: as its body holds them.
         results: packed results of task runs from which states were taken over and whose result was not copied.
+        moments: gives the datetime of a moment; for who needs those of states again.
     """
     base = created_us(subject)
+    moments = _Moments() if moments is None else moments
     views: list[StateView] = []
     completed: StateView | None = None
     for entry in entries:
-        kind = STATE_TYPES[entry[2] & STATE_MASK]
-        at = datetime_of(base + entry[DELTA])
+        flags = entry[2]
+        code = flags & STATE_MASK
+        kind = STATE_TYPES[code]
+        at = moments[base + entry[DELTA]]
         size = len(entry)
-        if entry[2] & OPENED and kind is _RUNNING:
+        if flags & OPENED and code == _RUNNING_CODE:
             views.append(StateView(StateType.PENDING, "Pending", at, epoch=entry[0]))
-        view = StateView(
-            kind,
-            (entry[NAME] if size > NAME else None) or DEFAULT_NAMES[kind],
-            at,
-            entry[MESSAGE] if size > MESSAGE else None,
-            entry[ATTEMPT] if size > ATTEMPT else 0,
-            entry[0],
-            entry[DETAILS] if size > DETAILS else None,
-            unpacked(entry[RESULT]) if size > RESULT else None,
-        )
-        if entry[2] & REUSED:
+        if size <= NAME:  # nothing out of the ordinary, as with most
+            view = StateView(kind, _NAMES[code], at, None, entry[ATTEMPT] if size > ATTEMPT else 0, entry[0])
+        else:
+            view = StateView(
+                kind,
+                entry[NAME] or _NAMES[code],
+                at,
+                entry[MESSAGE] if size > MESSAGE else None,
+                entry[ATTEMPT],
+                entry[0],
+                entry[DETAILS] if size > DETAILS else None,
+                unpacked(entry[RESULT]) if size > RESULT else None,
+            )
+        if flags & REUSED:
             if completed is not None and completed is views[-1] and completed.epoch == view.epoch:
                 continue  # the state itself was recorded in the same moment, with all that can be said
             _take_over(view, completed, results)
@@ -103,7 +122,7 @@ def _take_over(view: StateView, earlier: StateView | None, results: Mapping[byte
         view.name, view.result = earlier.name, earlier.result
     if view.result is None and source is not None:
         view.result = unpacked(results.get(source))
-    whose = f"task run {UUID(bytes=source)}" if source else "an earlier epoch of this run"
+    whose = f"task run {as_uuid(source)}" if source else "an earlier epoch of this run"
     view.details = {"reason": f"Not run again: its result was recorded by {whose}."}
 
 
@@ -118,10 +137,12 @@ def missing_sources(rows: Sequence[TaskRunRow]) -> set[bytes]:
 
 
 class _Told:
-    """What several openings say together, by field."""
+    """What several openings and changes say together, by field."""
 
-    def __init__(self, openings: Sequence[RunOpened]) -> None:
-        self._openings = openings
+    def __init__(self, body: RunBody) -> None:
+        self._openings = body.openings
+        self.tags = tags_of(body)
+        self.labels = labels_of(body)
 
     def __getattr__(self, field: str) -> Any:
         return told(self._openings, field)
@@ -131,52 +152,62 @@ def flow_run_view(row: FlowRunRow) -> FlowRun:
     """A flow run."""
     give_way()
     body = RunBody.decode(row.body)
-    openings = body.openings
-    newest = openings[-1] if openings else None
-    # Most runs have one opening, which says all there is to be told.
-    first = openings[0] if len(openings) == 1 else _Told(openings)
-    return FlowRun(
-        id=UUID(bytes=row.id),
-        name=row.name,
-        flow_name=row.flow,
-        flow_id=flow_id(row.flow) if row.flow else None,
-        epoch=row.epoch,
-        state_type=state_of(row.state),
-        state_name=name_of_state(row.state, row.state_name),
-        states=states(row.id, body.entries),
-        parameters=dict(first.shown or {}),
-        parameters_payload=first.parameters,
-        tags=tags_of(body),
-        labels=labels_of(body),
-        run_count=_attempts(body.entries),
-        created=datetime_of(row.created),
-        expected_start_time=datetime_of(row.created if row.expected is None else row.expected),
-        start_time=None if row.started is None else datetime_of(row.started),
-        end_time=None if row.ended is None else datetime_of(row.ended),
-        parent_flow_run_id=uuid_or_none(row.parent_run),
-        parent_task_run_id=uuid_or_none(row.parent_task),
-        root_flow_run_id=uuid_or_none(first.root),
-        forked_from=uuid_or_none(first.forked_from),
-        deployment_id=uuid_or_none(first.deployment),
-        deployment_version=first.deployed,
+    openings, changes, entries = body.openings, body.changes, body.entries
+    # Most runs have one opening, which says all there is to be told. Lists show hundreds: what is the same for most, or
+    # unknown of most, is not made for each.
+    first: Any = openings[0] if len(openings) == 1 and not changes else _Told(body)
+    moments = _Moments()
+    created = row.created
+    view = FlowRun(
+        as_uuid(row.id),
+        row.name,
+        row.flow,
+        flow_id(row.flow) if row.flow else None,
+        row.epoch,
+        state_of(row.state),
+        name_of_state(row.state, row.state_name),
+        states(row.id, entries, moments=moments),
+        dict(first.shown or {}),
+        first.parameters,
+        list(dict.fromkeys(first.tags)),
+        first.labels,
+        _attempts(entries),
+        moments[created],
+        moments[created if row.expected is None else row.expected],
+        None if row.started is None else moments[row.started],
+        None if row.ended is None else moments[row.ended],
         work_pool_name=row.pool,
         work_queue_name=row.queue,
-        # Who executes a run later repeats neither.
-        priority=openings[0].priority if openings else 0,
-        job_variables=first.job or {},
-        data_interval=None
-        if first.interval is None
-        else (datetime_of(first.interval[0]), datetime_of(first.interval[1])),
-        schedule_id=uuid_or_none(first.schedule),
         flow_version=first.version or None,
         entrypoint=first.entrypoint or None,
         code=first.code,
-        host=newest.host if newest else None,
-        pid=newest.pid if newest else None,
         writer=row.writer.hex() if row.writer else None,
         created_by=first.created_by or None,
-        levada_version=newest.levada if newest else None,
     )
+    if openings:
+        newest = openings[-1]
+        view.host, view.pid, view.levada_version = newest.host, newest.pid, newest.levada
+        # Who executes a run later does not repeat it.
+        view.priority = openings[0].priority
+    if row.parent_run is not None:
+        view.parent_flow_run_id = as_uuid(row.parent_run)
+    if row.parent_task is not None:
+        view.parent_task_run_id = as_uuid(row.parent_task)
+    view.root_flow_run_id = uuid_or_none(first.root)
+    view.forked_from = uuid_or_none(first.forked_from)
+    _add_origin(view, first)
+    return view
+
+
+def _add_origin(view: FlowRun, told: Any) -> None:
+    """Say of what deployment and schedule a run is, and what they gave it."""
+    view.deployment_id = uuid_or_none(told.deployment)
+    view.deployment_version = told.deployed
+    view.schedule_id = uuid_or_none(told.schedule)
+    if told.job:
+        view.job_variables = told.job
+    if told.interval is not None:
+        view.data_interval = (datetime_of(told.interval[0]), datetime_of(told.interval[1]))
 
 
 def task_run_view(
@@ -233,7 +264,11 @@ def _cache_key(history: Sequence[StateView]) -> str | None:
 def _attempts(entries: Sequence[Entry]) -> int:
     """How often the function was executed: attempts are counted anew in each epoch."""
     if entries and entries[0][0] == entries[-1][0]:
-        return max((entry[ATTEMPT] for entry in entries if len(entry) > ATTEMPT), default=0)
+        most = 0
+        for entry in entries:
+            if len(entry) > ATTEMPT and entry[ATTEMPT] > most:
+                most = entry[ATTEMPT]
+        return most
     highest: dict[int, int] = {}
     for entry in entries:
         if len(entry) > ATTEMPT:
@@ -244,8 +279,12 @@ def _attempts(entries: Sequence[Entry]) -> int:
 def task_times(row: TaskRunRow, body: TaskBody) -> tuple[datetime | None, datetime | None]:
     """When a task run first started, and when it ended, as far as it did."""
     base = created_us(row.id)
-    started = next((entry[DELTA] for entry in body.entries if entry[2] & STATE_MASK == _RUNNING_CODE), None)
-    return None if started is None else datetime_of(base + started), _end(row, body, base)
+    started = None
+    for entry in body.entries:
+        if entry[2] & STATE_MASK == _RUNNING_CODE:
+            started = datetime_of(base + entry[DELTA])
+            break
+    return started, _end(row, body, base)
 
 
 def _end(row: TaskRunRow, body: TaskBody, base: int) -> datetime | None:

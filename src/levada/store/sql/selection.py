@@ -167,9 +167,12 @@ def read_page(
     after = decode_place(cursor, selection.order, width)
     limit = bounded(limit)
     shown = ", ".join(f"r.{name}" for name in columns)
-    arms = [connection.rows(*each) for each in selection.page_statements(shown, limit + 1, after, down)]
-    merged = arms[0] if len(arms) == 1 else heapq.merge(*arms, key=lambda row: row[-width:], reverse=down)
-    found = list(islice(merged, limit + 1))
+    statements = selection.page_statements(shown, limit + 1, after, down)
+    arms = [rows for rows in (connection.rows(*each) for each in statements) if rows]
+    if len(arms) > 1:
+        found = list(islice(heapq.merge(*arms, key=lambda row: row[-width:], reverse=down), limit + 1))
+    else:
+        found = arms[0] if arms else []
     rows = [row[:-width] for row in found[:limit]]
     return rows, encode_place(selection.order, found[limit - 1][-width:]) if len(found) > limit else None
 
