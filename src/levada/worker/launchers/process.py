@@ -57,7 +57,14 @@ class ProcessLauncher:
 
     def launch(self, order: WorkOrder) -> Launched:
         """Start a run; documented in the protocol."""
-        folder, _ = prepared(order, self._surroundings, self._interpreters, self.name)
+        return self.start(prepared(order, self._surroundings, self._interpreters, self.name)[0])
+
+    def start(self, folder: JobFolder) -> Launched:
+        """Start a run whose folder has been made.
+
+        Raises:
+            Refused: no process can be started.
+        """
         alive = folder.lock_for_supervisor()
         try:
             log = os.open(folder.path / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from levada.worker.launchers.base import Launcher, Surroundings
 from levada.worker.launchers.process import ProcessLauncher
 from levada.worker.launchers.refused import Refused
+from levada.worker.launchers.warm import WarmLauncher
 
-LAUNCHERS: dict[str, Callable[[Surroundings], Launcher]] = {"process": ProcessLauncher}
+LAUNCHERS: dict[str, Callable[[Surroundings], Launcher]] = {"process": ProcessLauncher, "warm": WarmLauncher}
 
 
 def make_launcher(name: str, surroundings: Surroundings) -> Launcher:
