@@ -1,4 +1,4 @@
-"""Events of what people do to runs, beside the states that runs enter: deletions, and corrections of task runs."""
+"""Events of what people do, beside the states that runs enter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def note_deletion(transaction: Transaction, row: FlowRunRow, by: str) -> None:
     if row.parent_run is not None:
         related.append({"id": f"{RUN_RESOURCE}{UUID(bytes=row.parent_run)}", "role": "parent"})
     resource = {"id": f"{RUN_RESOURCE}{UUID(bytes=row.id)}", "name": row.name}
-    _write(transaction, DELETED, resource, related, payload, by)
+    note(transaction, DELETED, resource, related, payload, by)
 
 
 def note_correction(
@@ -39,17 +39,27 @@ def note_correction(
     if parent is not None:
         related = [{"id": f"{RUN_RESOURCE}{UUID(bytes=parent.id)}", "role": "flow-run", "name": parent.name}]
     resource = {"id": f"{TASK_PREFIX}{UUID(bytes=row.id)}", "name": row.name or ""}
-    _write(transaction, f"{TASK_PREFIX}{payload['to']['name']}", resource, related, payload, by)
+    note(transaction, f"{TASK_PREFIX}{payload['to']['name']}", resource, related, payload, by)
 
 
-def _write(
+def note(
     transaction: Transaction,
     name: str,
     resource: dict[str, str],
     related: list[dict[str, str]],
     payload: dict[str, Any],
-    by: str,
+    by: str = "",
 ) -> None:
+    """Write an event down that happens now.
+
+    Args:
+        transaction: the writing one of its cause.
+        name: of the event.
+        resource: to what it happened: its `id`, and its `name` for people.
+        related: what else it is about, each with its `role`.
+        payload: what is to be known of it.
+        by: who caused it.
+    """
     now = transaction.now
     event = Event(
         id=UUID(bytes=uuid7_bytes(now, os.urandom(8))),

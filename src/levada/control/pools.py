@@ -1,0 +1,75 @@
+"""Work pools as others need them: found by name, with their queues, and made on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from msgspec import msgpack
+
+from levada.core.errors import ObjectNotFound, RequestInvalid
+from levada.wire.pools import DEFAULT_AGENT_POOL, PoolSpec
+
+if TYPE_CHECKING:
+    from levada.store.base import Transaction
+
+
+def pool_spec(transaction: Transaction, name: str) -> PoolSpec:
+    """A pool.
+
+    Raises:
+        ObjectNotFound: there is none of this name.
+    """
+    rows = transaction.execute("SELECT body FROM work_pools WHERE name = ?", (name,))
+    if not rows:
+        raise ObjectNotFound(
+            f"There is no work pool {name!r}. Make it with `levada work-pool create {name} --type process`, or start a "
+            f"worker of it: `levada worker start --pool {name}`."
+        )
+    return msgpack.decode(rows[0][0], type=PoolSpec)
+
+
+def ensure_pool(transaction: Transaction, name: str) -> PoolSpec:
+    """A pool; the one that everybody has, `default-agent-pool`, is made when it is first asked for.
+
+    Raises:
+        ObjectNotFound: there is none of this name.
+    """
+    if name == DEFAULT_AGENT_POOL:
+        make_pool(transaction, PoolSpec(name=name))
+    return pool_spec(transaction, name)
+
+
+def make_pool(transaction: Transaction, spec: PoolSpec) -> None:
+    """Make a pool with its default queue, unless it is there."""
+    now = transaction.now
+    transaction.execute(
+        "INSERT INTO work_pools (name, kind, slots, paused, created, updated, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (name) DO NOTHING",
+        (spec.name, spec.kind, spec.slots, int(spec.paused), now, now, msgpack.encode(spec)),
+    )
+    transaction.execute(
+        "INSERT INTO work_queues (pool, name, priority, slots, paused, created, updated) "
+        "VALUES (?, ?, 1, NULL, 0, ?, ?) ON CONFLICT (pool, name) DO NOTHING",
+        (spec.name, spec.default_queue, now, now),
+    )
+
+
+def check_queue(transaction: Transaction, pool: str, queue: str) -> None:
+    """Look whether a pool has a queue.
+
+    Raises:
+        RequestInvalid: it has not.
+    """
+    if not transaction.execute("SELECT 1 FROM work_queues WHERE pool = ? AND name = ?", (pool, queue)):
+        raise RequestInvalid(
+            f"Work pool {pool!r} has no queue {queue!r}. Make it: `levada work-queue create {queue} --pool {pool}`.",
+            (("$.queue", "is not there"),),
+        )
+
+
+def places_with_workers(transaction: Transaction, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of some (pool, queue) for which a worker is online."""
+    rows = transaction.execute("SELECT DISTINCT pool FROM workers WHERE expires > ?", (transaction.now,))
+    served = {pool for (pool,) in rows}
+    return {place for place in places if place[0] in served}
