@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
-
 from levada.control.histories import facts_of_run, labels_of, run_row, tags_of, told
+from levada.control.payloads import parameters_of
 from levada.control.queries import Identifier, flow_run_row, task_run_row
 from levada.control.saving import save_flow_runs
 from levada.control.sheet import Aims, Sheet
-from levada.core.errors import ObjectAlreadyExists, ObjectNotFound, RequestInvalid, RequestTooLarge
+from levada.core.errors import ObjectAlreadyExists, ObjectNotFound, RequestInvalid
 from levada.core.ids import created_us, uuid7_bytes
 from levada.core.naming import check_name, two_words
 from levada.core.states import StateType, datetime_of, us_of
@@ -26,14 +25,10 @@ from levada.wire.changes import NewFlowRun
 from levada.wire.filters import TaskRunQuery
 from levada.wire.records import STATE_CODES, Payload, RunOpened
 
-LARGEST_PARAMETERS = 512 * 1024
-"""Bytes of a run's parameters as JSON."""
-
 MOST_TAGS = 1000
 MOST_TASK_KEYS = 100
 LONGEST_NAME = 255
 LONGEST_KEY = 255
-_SHOWN = 120
 
 
 class Origin(NamedTuple):
@@ -110,7 +105,7 @@ def creation(new: NewFlowRun, created_by: str, origin: Origin = NO_ORIGIN) -> Cr
         InvalidNameError, RequestInvalid: the flow, the name, a tag, the key or the id cannot be used.
         RequestTooLarge: the parameters are larger than 512 KiB.
     """
-    payload, shown = _parameters(new)
+    payload, shown = parameters_of(new)
     _check(new)
     return Creation(new, created_by, payload, shown, origin)
 
@@ -240,26 +235,6 @@ def _root_of(transaction: Transaction, parent: bytes | None) -> bytes | None:
     row = transaction.flow_runs.load([parent]).get(parent)
     root = None if row is None else told(RunBody.decode(row.body).openings, "root")
     return root or parent
-
-
-def _parameters(new: NewFlowRun) -> tuple[Payload, dict[str, str]]:
-    try:
-        data = msgspec.json.encode(new.parameters)
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise RequestInvalid(f"The parameters are no JSON: {problem}.", (("$.parameters", str(problem)),)) from problem
-    if len(data) > LARGEST_PARAMETERS:
-        raise RequestTooLarge(
-            f"The parameters take {len(data)} bytes; {LARGEST_PARAMETERS} is the most. Put large values somewhere else "
-            "and pass a reference."
-        )
-    shown = {name: _short(value) for name, value in new.parameters.items()}
-    return Payload("json", data, size=len(data), type="dict", preview=_short(new.parameters)), shown
-
-
-def _short(value: Any) -> str:
-    """A JSON value as the engine shows values of the same kind."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _check(new: NewFlowRun) -> None:

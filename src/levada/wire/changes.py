@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from levada.core.states import StateType
 from levada.wire.filters import FlowRunQuery
+from levada.wire.records import Payload
 
 
 class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +25,9 @@ class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields
         crash_retries: how often it is scheduled again when the process that executes it is gone.
         work_pool_name: workers of this pool take it; a run without one waits for whoever executes it by hand.
         priority: of the runs of one queue, those with a higher number are taken first.
+        payload: arguments of a background task in place of `parameters`, sealed by who calls and opened by who serves
+            the task; the control plane only keeps them.
+        shown: what is in the payload, by parameter, as short text for people.
     """
 
     flow_name: str
@@ -44,6 +48,8 @@ class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields
     work_queue_name: str | None = None
     priority: int = 0
     job_variables: dict[str, Any] = field(default_factory=dict)
+    payload: Payload | None = None
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 class FlowRunChange(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,6 +18,11 @@ from levada.wire.records import Payload
 DEFAULT_QUEUE = "default"
 DEFAULT_AGENT_POOL = "default-agent-pool"
 
+BACKGROUND_POOL = "background-tasks"
+"""The pool of delayed task calls; processes that serve tasks are its workers."""
+
+BACKGROUND_KIND = "tasks"
+
 
 class PoolSpec(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """A work pool as it is to be.
