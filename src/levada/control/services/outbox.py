@@ -17,6 +17,8 @@ class OutboxConfig(ServiceConfig, frozen=True, kw_only=True):
     """How the outbox is dispatched."""
 
     interval: float = 1.0
+    gap: float = 0.02
+    """Each turn costs the same for one event and for fifty."""
     batch: int = 1000
     """Events of one transaction."""
 
