@@ -1,0 +1,129 @@
+"""Rows of schedules, of what became of their times, and of backfills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec.msgpack import Decoder, Encoder
+
+from levada.store.sql.connection import marks
+from levada.wire.deployments import ScheduleSpec
+
+if TYPE_CHECKING:
+    from levada.store.base import Transaction
+
+PLANNED: Final = 0
+MADE: Final = 1
+MISSED: Final = 2
+SKIPPED: Final = 3
+"""What becomes of a time: a backfill will run it, a run was made, nobody was there, or it was not to run."""
+
+_AT_ONCE = 500
+"""Values of one statement."""
+
+_encode = Encoder().encode
+_decode_spec = Decoder(ScheduleSpec).decode
+
+
+class ScheduleRow(NamedTuple):
+    """A schedule. `next` is the nominal time to come, `due` the moment at which its run is made; microseconds."""
+
+    id: bytes
+    deployment: bytes
+    slug: str
+    active: int
+    next: int | None
+    due: int | None
+    created: int
+    updated: int
+    body: bytes
+
+    @property
+    def spec(self) -> ScheduleSpec:
+        """What it says; decoded at each asking."""
+        return _decode_spec(self.body)
+
+
+class OccurrenceRow(NamedTuple):
+    """What became of one time of a schedule or a backfill."""
+
+    schedule: bytes
+    nominal: int
+    outcome: int
+    run: bytes | None
+
+
+_COLUMNS = ", ".join(ScheduleRow._fields)
+_OCCURRENCE_COLUMNS = ", ".join(OccurrenceRow._fields)
+
+
+def packed_schedule(spec: ScheduleSpec) -> bytes:
+    """The body of a schedule's row."""
+    return _encode(spec)
+
+
+class ScheduleTable:
+    """The table `schedules`, inside one transaction."""
+
+    __slots__ = ("_execute",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._execute = transaction.execute
+
+    def load(self, ids: Iterable[bytes]) -> dict[bytes, ScheduleRow]:
+        """The rows there are of these ids."""
+        return {row.id: row for row in self._among("id", ids)}
+
+    def of_deployments(self, deployments: Iterable[bytes]) -> list[ScheduleRow]:
+        """The schedules of deployments, each deployment's in the order of their slugs."""
+        return list(self._among("deployment", deployments))
+
+    def due(self, now: int, limit: int) -> list[tuple[bytes, int]]:
+        """Ids and due times of schedules that are due, the one that waits longest first."""
+        sql = (
+            "SELECT id, due FROM schedules WHERE active = 1 AND due IS NOT NULL AND due <= ? ORDER BY due LIMIT ?"
+        )
+        return [(bytes(row[0]), row[1]) for row in self._execute(sql, (now, limit))]
+
+    def earliest(self) -> int | None:
+        """When the next schedule is due; None when none will be."""
+        sql = "SELECT due FROM schedules WHERE active = 1 AND due IS NOT NULL ORDER BY due LIMIT 1"
+        rows = self._execute(sql)
+        return rows[0][0] if rows else None
+
+    def save(self, rows: Sequence[ScheduleRow]) -> None:
+        """Add schedules, or replace those of the same id."""
+        changes = ", ".join(f"{name} = excluded.{name}" for name in ScheduleRow._fields[1:])
+        for row in rows:
+            self._execute(
+                f"INSERT INTO schedules ({_COLUMNS}) VALUES ({marks(row)}) ON CONFLICT (id) DO UPDATE SET {changes}",
+                row,
+            )
+
+    def move(self, schedule: bytes, following: int | None, due: int | None) -> None:
+        """Say which time of a schedule comes next."""
+        self._execute("UPDATE schedules SET next = ?, due = ? WHERE id = ?", (following, due, schedule))
+
+    def delete(self, ids: Iterable[bytes]) -> None:
+        """Remove schedules with what is known of their times."""
+        for chunk in _chunks(ids):
+            for sql in ("DELETE FROM occurrences WHERE schedule IN", "DELETE FROM schedules WHERE id IN"):
+                self._execute(f"{sql} ({marks(chunk)})", chunk)
+
+    def _among(self, column: str, values: Iterable[bytes]) -> Iterator[ScheduleRow]:
+        for chunk in _chunks(dict.fromkeys(values)):
+            sql = f"SELECT {_COLUMNS} FROM schedules WHERE {column} IN ({marks(chunk)}) ORDER BY deployment, slug"
+            for row in self._execute(sql, chunk):
+                yield _row(row)
+
+
+def _row(row: Sequence[Any]) -> ScheduleRow:
+    return ScheduleRow(bytes(row[0]), bytes(row[1]), *row[2:8], bytes(row[8]))
+
+
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, _AT_ONCE)):
+        yield chunk
