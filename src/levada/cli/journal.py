@@ -12,11 +12,13 @@ from levada.cli.main import Suggesting
 from levada.cli.output import Cell, output_option, plain, print_json, print_table, size_text
 from levada.core.faults import arm_from
 from levada.settings import get_current_settings
+from levada.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from levada.control.drain import DrainReport
+    from levada.core.settings import Settings
     from levada.journal import WriterDirectory
     from levada.journal.leftovers import Shipment
 
@@ -117,7 +119,8 @@ def ship(everything: bool, output: str) -> None:
     """Ship what processes that are gone have left.
 
     Journals that were recorded for a server go to the one that `api.url` names; those recorded without one go into
-    the store of this home. What a living process records it ships itself. The exit code is 1 when something is left.
+    the store of this home. What a living process records it ships itself. Runs whose worker died are reported as they
+    ended. The exit code is 1 when something is left.
     """
     from levada.control import ControlPlane  # lazy: only this command needs a database
 
@@ -126,6 +129,7 @@ def ship(everything: bool, output: str) -> None:
     with ControlPlane(settings.home) as plane:  # the home's own, also where a server is configured
         drained = plane.drain()
     url = settings.api.url
+    _settle(settings)
     sent, problem = _ship(settings.home, url.rstrip("/"), everything, quiet=output == "json") if url else (None, None)
     waiting = _waiting(settings.home)
     if output == "json":
@@ -140,6 +144,19 @@ def ship(everything: bool, output: str) -> None:
             click.echo(_how_to_ship(destination, count, url), err=True)
     if waiting:
         sys.exit(1)
+
+
+def _settle(settings: Settings) -> None:
+    """Say how runs ended whose worker died before it could."""
+    from levada.worker.jobs import job_folders  # lazy: only this command looks for them
+
+    if not any(job_folders(settings.home)):
+        return
+    from levada.client.places import plane_of  # lazy: few homes have any
+    from levada.worker.settling import settle_left_runs  # lazy: as above
+
+    with plane_of(settings, settings.home, version=__version__, max_retries=0) as plane:
+        settle_left_runs(plane, settings.home, settings.api.url, lambda line: click.echo(line, err=True))
 
 
 def _ship(home: Path, url: str, everything: bool, *, quiet: bool) -> tuple[Shipment, str | None]:

@@ -122,21 +122,41 @@ class Runs:
 
     def adopt(self, folder: JobFolder) -> bool:
         """Take over a run from a worker that is gone; False when it is not for this one."""
+        run = self._taken_over(folder)
+        if run is None:
+            return False
+        self._tell(f"{run.name}: taken over from a worker that is gone.")
+        return self._enter(run)
+
+    def settle(self, folder: JobFolder) -> bool:
+        """Say how a run ended whose worker is gone; False when it is not for us, or lives, or nobody listens."""
+        if folder.is_alive():
+            return False
+        run = self._taken_over(folder)
+        if run is None or run.launched is None:
+            return False
+        self._hurry_since = time.monotonic() - GOODBYE_SECONDS  # the first answer counts
+        try:
+            self._finish(run, run.launched.wait())
+        finally:
+            self._leave(run)
+        return not folder.path.exists()
+
+    def _taken_over(self, folder: JobFolder) -> Run | None:
         job = folder.job()
         if job is None or job.pool != self.surroundings.pool or job.destination != self.surroundings.destination:
-            return False
+            return None
         watched = folder.watch()
         if watched is None:
-            return False
+            return None
         try:
             run = Run(folder.order(), folder)
         except (OSError, msgspec.MsgspecError):
             os.close(watched)
-            return False
+            return None
         run.watched = watched
         run.launched = self._launcher_named(job.launcher).reconcile(folder)
-        self._tell(f"{run.name}: taken over from a worker that is gone.")
-        return self._enter(run)
+        return run
 
     def obey(self, command: WorkerCommand, grace: float | None) -> bool:
         """Carry a command out; False when that was done before."""

@@ -9,12 +9,16 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from levada.testing import eventually
 from levada.worker import HealthServer
 from levada.worker.jobs import JobFolder, job_folders
+from levada.worker.launchers import Surroundings
+from levada.worker.launchers.process import ProcessLauncher
+from levada.worker.settling import settle_left_runs
 from tests.unit.worker.conftest import StartWorker
 from tests.unit.worker.pool_in_memory import PoolInMemory, an_order
 
@@ -210,3 +214,17 @@ def test_health_is_what_the_loop_says() -> None:
         refused.value.close()
     finally:
         server.close()
+
+
+def test_what_a_dead_worker_could_not_say_is_said_when_somebody_settles_it(
+    pool: PoolInMemory, start_worker: StartWorker, code: Path, levada_home: Path
+) -> None:
+    order = an_order(code, "flows.py:die")
+    surroundings = Surroundings(home=levada_home, api_url=None, env={}, pool="p", worker="0" * 32)
+    launched = ProcessLauncher(surroundings).launch(order)
+    launched.wait()
+    assert settle_left_runs(cast("Any", pool), levada_home, None) == 1
+    ended = pool.exit_of(order)
+    assert ended is not None
+    assert (ended.exit_code, ended.worker.hex) == (-9, "0" * 32)
+    assert settle_left_runs(cast("Any", pool), levada_home, None) == 0
