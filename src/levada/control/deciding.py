@@ -7,6 +7,7 @@ same time share a transaction (`levada.control.combining`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from levada.wire.objects import FlowRun
 
 Identifier = UUID | bytes | str
+
+_logger = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -172,7 +175,11 @@ class Deciding(PlanePart):
 
     def _carry_out(self, wishes: Sequence[Asked[Any]]) -> list[Any]:
         answers, words = self.store.transact(lambda transaction: together(transaction, self.lives_here, wishes))
-        tell(self.home, words)
+        try:
+            tell(self.home, words)
+        except Exception:
+            # It is committed: to say that it failed would have it done again.
+            _logger.exception("Processes of %s cannot be told what was decided about their runs.", self.home)
         return answers
 
     # Inputs

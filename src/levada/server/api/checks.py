@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from math import isfinite
 from typing import Any, TypeVar
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -39,7 +41,7 @@ def checked(value: T, *, most_per_page: int | None = None) -> T:
     Raises:
         RequestInvalid: it cannot; all that is wrong is said.
     """
-    problems = list(_problems(value, "$", 0))
+    problems = [] if _is_sound(value, 0) else list(_problems(value, "$", 0))
     limit = getattr(value, "limit", None) if most_per_page is not None else None
     if limit is not None and not 1 <= limit <= most_per_page:
         problems.append(("$.limit", f"must be between 1 and {most_per_page}"))
@@ -67,6 +69,29 @@ def within(limit: int, most: int) -> int:
 def named(part: str) -> str:
     """The name or id that a part of a path stands for; see `levada.wire.paths`."""
     return checked(name_in(part))
+
+
+def _is_sound(value: Any, depth: int) -> bool:
+    """Whether nothing can be wrong with a value, at a glance; False says nothing. Most requests end here."""
+    if depth > _DEEPEST:
+        return False
+    kind: type = value.__class__
+    if value is None or kind is bool or kind is UUID:
+        return True
+    if kind is str:
+        return "\x00" not in value
+    if kind is int:
+        fits: bool = _LOWEST <= value <= _HIGHEST
+        return fits
+    if kind is dict:
+        return len(value) <= MOST_VALUES and all(
+            _is_sound(key, depth + 1) and _is_sound(inner, depth + 1) for key, inner in value.items()
+        )
+    if kind is list:
+        return len(value) <= MOST_VALUES and all(_is_sound(inner, depth + 1) for inner in value)
+    if isinstance(value, Struct):
+        return all(_is_sound(getattr(value, name), depth + 1) for name in value.__struct_fields__)
+    return isinstance(value, Enum)
 
 
 def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
