@@ -117,6 +117,10 @@ READS: dict[str, list[Verb]] = {
         lambda plane, _: plane.flow_run_history(ALL, LONG_AGO, LONG_AGO - timedelta(days=20)),
     ],
     "flow_run_lateness": [lambda plane, _: plane.flow_run_lateness(FlowRunQuery(flow_names=["etl"]))],
+    "await_flow_runs": [
+        lambda plane, story: plane.await_flow_runs([story.done, story.failed, NOWHERE]),
+        lambda plane, _: plane.await_flow_runs([]),
+    ],
     "flow_run_graph": [
         lambda plane, story: graph_of(plane.flow_run_graph(story.done)),
         lambda plane, story: graph_of(plane.flow_run_graph(story.done, limit=1)),

@@ -336,6 +336,15 @@ class Graph(Struct, omit_defaults=True):
     state_name: str | None = None
 
 
+class EndedRuns(Struct, omit_defaults=True):
+    """What became of flow runs that somebody waits for."""
+
+    ended: list[FlowRun] = field(default_factory=list)
+    """Each with its last state only."""
+    unknown: list[UUID] = field(default_factory=list)
+    """Those that do not exist, or were deleted."""
+
+
 class Lateness(Struct):
     """How late runs started, or are, on average."""
 

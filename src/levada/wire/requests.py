@@ -42,6 +42,13 @@ class ForkChoice(Struct, omit_defaults=True, forbid_unknown_fields=True):
     task_keys: _Names = field(default_factory=list)
 
 
+class AwaitedRuns(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Flow runs whose end is waited for."""
+
+    runs: Annotated[list[UUID], Meta(max_length=200)]
+    wait: float = 0.0
+
+
 class GivenVariable(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A variable's value, and whether it may take the place of another."""
 

@@ -49,6 +49,7 @@ from levada.wire.objects import (
     ApiKeyView,
     ArtifactView,
     Count,
+    EndedRuns,
     FlowRun,
     FlowView,
     Graph,
@@ -110,6 +111,10 @@ class Runs(Protocol):
 
     def flow_run_lateness(self, query: FlowRunQuery) -> Lateness:
         """POST /flow_runs/lateness."""
+        ...
+
+    def await_flow_runs(self, runs: Sequence[UUID], wait: float = 0.0) -> EndedRuns:
+        """POST /flow_runs/await, an `AwaitedRuns`: held back for up to `wait` seconds while none of them has ended."""
         ...
 
     def flow_run_graph(
