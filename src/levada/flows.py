@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 from uuid import UUID
 
-from levada.core.errors import DefinitionError, ParameterTypeError, ServerRequired, SignatureMismatchError
+from levada.core.errors import DefinitionError, ParameterTypeError, SignatureMismatchError
 from levada.core.identity import content_digest
 from levada.core.naming import check_name
 from levada.core.retries import RetryPolicy
@@ -14,6 +14,10 @@ from levada.core.states import State
 from levada.definition import Definition, check_hooks, description_of, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
 from levada.parameters import sealed
+
+if TYPE_CHECKING:
+    from levada.deployments.deployment import Deployment
+    from levada.runner.storage import Storage
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +63,7 @@ class Flow(Definition, Generic[P, R]):
         on_crashed: Iterable[Any] | None = None,
         on_running: Iterable[Any] | None = None,
         crash_retries: int = 0,
+        env: Any = None,
     ) -> None:
         self.options: dict[str, Any] = {
             key: value for key, value in locals().items() if key not in ("self", "fn", "__class__")
@@ -84,6 +89,8 @@ class Flow(Definition, Generic[P, R]):
         self._set_retries(retries, retry_delay_seconds, retry_jitter_factor, retry)
         self.retry_condition_fn = retry_condition_fn
         self.crash_retries = _crash_retries(crash_retries)
+        self.env = env
+        self.source: tuple[Storage, str] | None = None
         for hook in HOOKS:
             setattr(self, f"{hook}_hooks", check_hooks(hook, self.options[hook], self.kind))
         self.call_name = f"flow:{self.name}"
@@ -216,6 +223,7 @@ class Flow(Definition, Generic[P, R]):
             TypeError: there is no such option.
         """
         made: Flow[P, R] = self.changed(options)
+        made.source = self.source
         return made
 
     @property
@@ -273,21 +281,136 @@ class Flow(Definition, Generic[P, R]):
         """Call `fn(flow, flow_run, state)` when an attempt starts."""
         return self.add_hook("on_running", fn)
 
-    def serve(self, *_: Any, **__: Any) -> None:
-        """Run on schedules and on request until stopped; comes with deployments.
+    def to_deployment(self, name: str, **options: Any) -> Deployment:
+        """A deployment of this flow, to be served, deployed or changed.
+
+        Args:
+            name: of the deployment; ``__file__`` is taken as the name of the file.
+            **options: all optional.
+
+                - cron, interval (seconds or timedelta), rrule: one or a list; timezone, anchor_date for them.
+                - schedule, schedules: values of `levada.schedules`. Without any of these, schedules that the
+                  deployment has stay; ``schedules=[]`` takes them away.
+                - catchup: what becomes of times that a schedule missed: ``none``, ``last``, ``all``, or a number.
+                - paused: whether it stands still; stays as it is unless given.
+                - parameters: defaults for its runs; enforce_parameter_schema: refuse runs that do not fit.
+                - description, version, tags, labels.
+                - concurrency_limit: a number, or a ConcurrencyLimitConfig with a collision strategy.
+                - work_pool_name, work_queue_name, job_variables, priority, fairness_key, weight, launcher.
+                - environment: Python packages of its runs: a list of requirements, or the name of a requirements file,
+                  lock file or pyproject.toml; that of the flow (`@flow(env=…)`) unless given.
+                - needs: what a worker must have free, made by `levada.deployments.needs`.
+                - retries, crash_retries: over those of the flow; start_deadline: seconds.
+                - entrypoint_type: ``file_path``, or ``module_path`` for a flow of an installed package.
 
         Raises:
-            ServerRequired: always, in this version.
+            ConfigurationError: an option cannot be used, or no other process can load the flow.
         """
-        raise _needs_server(self, "serve")
+        from levada.deployments.deployment import Deployment  # lazy: only flows that are deployed need it
 
-    def deploy(self, *_: Any, **__: Any) -> None:
-        """Register with a work pool; comes with deployments.
+        return Deployment.from_flow(self, name, **options)
+
+    async def ato_deployment(self, name: str, **options: Any) -> Deployment:
+        """`to_deployment` for async code."""
+        return self.to_deployment(name, **options)
+
+    def serve(
+        self, name: str | None = None, *, pause_on_shutdown: bool = True, limit: int | None = None, **options: Any
+    ) -> None:
+        """Run on schedules and on request, in this process, until Ctrl-C or SIGTERM.
+
+        Args:
+            name: of the deployment; that of the flow unless given.
+            pause_on_shutdown: it stands still after the end, so that nothing is missed, and goes on at the next start.
+            limit: how many runs at once; None: any number.
+            **options: as in `to_deployment`; `print_starting_message=False` says nothing at the start.
 
         Raises:
-            ServerRequired: always, in this version.
+            ConfigurationError: an option cannot be used, or no other process can load the flow.
         """
-        raise _needs_server(self, "deploy")
+        from levada.serving import serve  # lazy: only programs that serve need it
+
+        say = options.pop("print_starting_message", True)
+        options.pop("webserver", None)
+        deployment = self.to_deployment(name or self.name, **options)
+        serve(deployment, pause_on_shutdown=pause_on_shutdown, limit=limit, print_starting_message=say)
+
+    async def aserve(
+        self, name: str | None = None, *, pause_on_shutdown: bool = True, limit: int | None = None, **options: Any
+    ) -> None:
+        """`serve` for async code."""
+        from levada.serving import aserve  # lazy: as above
+
+        say = options.pop("print_starting_message", True)
+        options.pop("webserver", None)
+        deployment = self.to_deployment(name or self.name, **options)
+        await aserve(deployment, pause_on_shutdown=pause_on_shutdown, limit=limit, print_starting_message=say)
+
+    def deploy(
+        self,
+        name: str,
+        work_pool_name: str | None = None,
+        image: Any = None,
+        build: bool = True,
+        push: bool = True,
+        print_next_steps: bool = True,
+        ignore_warnings: bool = False,
+        **options: Any,
+    ) -> UUID:
+        """Deploy to a work pool, whose workers execute the runs; returns the id of the deployment.
+
+        Args:
+            name: of the deployment.
+            work_pool_name: the pool.
+            image: name of a container image that is there already, with ``build=False, push=False``.
+            build, push: see `image`.
+            print_next_steps: say what to do next.
+            ignore_warnings: not looked at.
+            **options: as in `to_deployment`.
+
+        Raises:
+            ConfigurationError: an option cannot be used, no pool was named, or the control plane does not take it.
+        """
+        from levada.deployments.registering import deploy  # lazy: only programs that deploy need it
+
+        return deploy(
+            self.to_deployment(name, work_pool_name=work_pool_name, **options),
+            image=image,
+            build=build,
+            push=push,
+            print_next_steps_message=print_next_steps,
+            ignore_warnings=ignore_warnings,
+        )[0]
+
+    async def adeploy(self, name: str, work_pool_name: str | None = None, **options: Any) -> UUID:
+        """`deploy` for async code."""
+        import asyncio  # lazy: only async callers need a loop
+
+        return await asyncio.to_thread(lambda: self.deploy(name, work_pool_name, **options))
+
+    @classmethod
+    def from_source(cls, source: Any, entrypoint: str) -> Flow[Any, Any]:
+        """The flow at an entrypoint of code that is kept elsewhere; its deployments fetch the code for each run.
+
+        Args:
+            source: a folder, the URL of a git repository or of anything that fsspec reaches, or a storage of
+                `levada.runner.storage`.
+            entrypoint: ``path/file.py:function``, relative to it.
+
+        Raises:
+            ConfigurationError: the code cannot be fetched.
+            MissingFlowError: there is no such flow in it.
+        """
+        from levada.deployments.sources import flow_from_source  # lazy: brings git and fsspec along
+
+        return flow_from_source(source, entrypoint)
+
+    @classmethod
+    async def afrom_source(cls, source: Any, entrypoint: str) -> Flow[Any, Any]:
+        """`from_source` for async code."""
+        import asyncio  # lazy: only async callers need a loop
+
+        return await asyncio.to_thread(lambda: cls.from_source(source, entrypoint))
 
     def __repr__(self) -> str:
         return f"Flow({self.name!r})"
@@ -309,13 +432,6 @@ def _file_digest(fn: Any) -> str | None:
         return None
 
 
-def _needs_server(flow: Flow[Any, Any], verb: str) -> ServerRequired:
-    return ServerRequired(
-        f"Flow {flow.name!r} cannot `{verb}`: deployments are not in this version of Levada. "
-        "Call it to run it in this process."
-    )
-
-
 def _crash_retries(given: Any) -> int:
     if type(given) is not int or not 0 <= given < 1 << 31:
         raise DefinitionError(f"`crash_retries` is a whole number, 0 or more; got {given!r}.")
@@ -323,7 +439,7 @@ def _crash_retries(given: Any) -> int:
 
 
 class _FlowDecorator:
-    """The `flow` decorator; an object, because it also finds flows elsewhere (`flow.from_source`, with deployments)."""
+    """The `flow` decorator; an object, because it also finds flows elsewhere (`flow.from_source`)."""
 
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Flow[P, R]: ...
@@ -345,6 +461,8 @@ class _FlowDecorator:
                   retry (rules by exception, see `levada.retries`), retry_condition_fn(flow, flow_run, state).
                 - crash_retries: how often a run whose process is gone is scheduled again, to be taken up where it
                   stood (`levada flow-run resume`); default 0: it stays Crashed.
+                - env: Python packages of its deployed runs, as `environment` of `Flow.to_deployment`; a call in this
+                  process does not look at it.
                 - timeout_seconds: of one attempt.
                 - task_runner: for what is submitted; default threads.
                 - validate_parameters: check arguments against annotations; default True.
@@ -360,6 +478,14 @@ class _FlowDecorator:
         if fn is None:
             return lambda function: Flow(function, **options)
         return Flow(fn, **options)
+
+    def from_source(self, source: Any, entrypoint: str) -> Flow[Any, Any]:
+        """`Flow.from_source`."""
+        return Flow.from_source(source, entrypoint)
+
+    async def afrom_source(self, source: Any, entrypoint: str) -> Flow[Any, Any]:
+        """`Flow.afrom_source`."""
+        return await Flow.afrom_source(source, entrypoint)
 
 
 flow = _FlowDecorator()

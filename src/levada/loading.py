@@ -50,12 +50,23 @@ def load_script(path: Path) -> ModuleType:
         raise MissingFlowError(f"{str(path)!r} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    _loading.append(path)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         sys.modules.pop(name, None)
         raise ScriptError(error, str(path)) from error
+    finally:
+        _loading.remove(path)
     return module
+
+
+_loading: list[Path] = []
+
+
+def is_loading() -> bool:
+    """Whether a file is being loaded for its flows, so that what stands at its top is not meant to be done."""
+    return bool(_loading)
 
 
 def _already_running(path: Path) -> ModuleType | None:

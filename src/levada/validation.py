@@ -175,6 +175,20 @@ def _hints_one_by_one(function: Any) -> dict[str, Any]:
     return hints
 
 
+def strictly_jsonable(value: Any) -> Any:
+    """A value as JSON can hold it.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    return to_jsonable_python(value)
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a value is one of pydantic's secrets."""
+    return isinstance(value, (SecretStr, SecretBytes))
+
+
 def jsonable(value: Any) -> Any:
     """A value as JSON can hold it; ``<TypeName>`` when it cannot."""
     try:

@@ -1,0 +1,183 @@
+"""What the code of a deployment is: where it lies, a digest of it, and what git says about it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
+
+from levada.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from levada.flows import Flow
+
+MOST_FILES = 5_000
+"""A folder without git that holds more Python files is digested as the file of the entrypoint alone."""
+
+_GIT_SECONDS = 20.0
+_BESIDES = frozenset({
+    "pyproject.toml", "uv.lock", "pylock.toml", "poetry.lock", "setup.cfg", "setup.py", "requirements.txt",
+})  # fmt: skip
+_TOLD_ELSEWHERE = (".md", ".rst", "-deployment.yaml", "levada.yaml", "prefect.yaml")
+"""Endings of files that say nothing about what runs, or what the deployment says itself."""
+
+
+class Checkout(Struct, frozen=True):
+    """What git knows about a folder; all None where there is no git.
+
+    Attributes:
+        commit: hash of the commit that is checked out.
+        branch: its branch; None on no branch.
+        repository: address of the remote `origin`, without user and password.
+        dirty: files below the folder differ from the commit.
+    """
+
+    commit: str | None = None
+    branch: str | None = None
+    repository: str | None = None
+    dirty: bool = False
+
+
+def checkout_of(folder: Path) -> Checkout:
+    """What git says about a folder; nothing at all when there is no git, or no repository."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return Checkout()
+    branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+    origin = _git(folder, "remote", "get-url", "origin")
+    changes = _git(folder, "status", "--porcelain", "--", ".")
+    return Checkout(commit, branch or None, without_secrets(origin) if origin else None, bool(changes))
+
+
+def without_secrets(url: str) -> str:
+    """The address of a repository without user and password in it."""
+    parts = urlsplit(url)
+    if not parts.hostname or "@" not in parts.netloc or parts.scheme == "ssh":
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def digest_of(folder: Path, entrypoint: str) -> str | None:
+    """Digest of the code below a folder, as 32 hexadecimal digits.
+
+    In a git repository these are the files that git tracks, as they are on the disk, and Python files that it does not
+    know yet. Elsewhere it is the Python files and what says which packages they need. Without either, or when there
+    are too many, the file of the entrypoint counts alone.
+
+    Args:
+        folder: in which the code lies.
+        entrypoint: relative to it.
+
+    Returns:
+        None when no file of it can be read.
+    """
+    files = _tracked(folder)
+    if files is None:
+        files = _found(folder)
+    files = [*(files or []), Path(entrypoint.partition(":")[0])]
+    total = blake2b(digest_size=16)
+    counted = 0
+    for file in sorted(set(files)):
+        try:
+            content = (folder / file).read_bytes()
+        except OSError:
+            continue  # tracked and deleted, or a link to nowhere: what is not there does not run
+        counted += 1
+        name = file.as_posix().encode()
+        total.update(b"%d:%s%d:" % (len(name), name, len(content)))
+        total.update(content)
+    return total.hexdigest() if counted else None
+
+
+def place_of(flow: Flow[Any, Any], here: Path | None = None) -> tuple[Path, str]:
+    """The folder of a flow's code, and its entrypoint relative to that.
+
+    Args:
+        flow: written in a file.
+        here: the folder from which paths count when the file lies below it; the working directory unless given. A
+            file elsewhere counts from its own folder.
+
+    Raises:
+        ConfigurationError: the flow cannot be loaded from a file.
+    """
+    found = flow.entrypoint
+    if found is None:
+        raise ConfigurationError(
+            f"Flow {flow.name!r} is not written at the top of a file (it was made in a prompt, a notebook, or inside "
+            "another function), so no other process can load it. Move it to a file."
+        )
+    file, _, name = found.rpartition(":")
+    path = Path(file).resolve()
+    root = (here or Path.cwd()).resolve()
+    if not path.is_relative_to(root):
+        root = path.parent
+    return root, f"{path.relative_to(root).as_posix()}:{name}"
+
+
+def module_entrypoint(flow: Flow[Any, Any]) -> str:
+    """The entrypoint of a flow that lies in an installed package: ``package.module:function``.
+
+    Raises:
+        ConfigurationError: it lies in no module that others can import.
+    """
+    function = getattr(flow.fn, "__func__", flow.fn)
+    module = getattr(function, "__module__", "")
+    name = getattr(function, "__qualname__", "")
+    if not module or module == "__main__" or module.startswith("__levada_script_") or "<" in name:
+        raise ConfigurationError(f"Flow {flow.name!r} lies in no module that another process can import.")
+    return f"{module}:{name}"
+
+
+def _tracked(folder: Path) -> list[Path] | None:
+    listed = _git(folder, "ls-files", "-z", "--cached")
+    if not listed:
+        return None
+    new = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py") or ""
+    names = {*listed.split("\0"), *new.split("\0")} - {""}
+    return [Path(name) for name in names if not name.endswith(_TOLD_ELSEWHERE)]
+
+
+def _found(folder: Path) -> list[Path] | None:
+    found = []
+    for file in _walk(folder):
+        found.append(file.relative_to(folder))
+        if len(found) > MOST_FILES:
+            return None
+    return found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = [name for name in folders if not _is_elsewhere(here / name)]
+        yield from (here / name for name in names if name.endswith(".py") or name in _BESIDES)
+
+
+def _is_elsewhere(folder: Path) -> bool:
+    """Whether a folder holds no code of the author: hidden ones, environments, caches."""
+    name = folder.name
+    return name.startswith(".") or name in {"__pycache__", "node_modules"} or (folder / "pyvenv.cfg").exists()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git answers; None when it is not there or says no."""
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None
