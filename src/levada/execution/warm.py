@@ -42,11 +42,13 @@ MOST_GROWTH = 256 * 1024 * 1024
 
 _PRELOADED = (
     "asyncio",
+    "encodings.idna",
     "levada.client.http",
     "levada.client.limits",
     "levada.client.places",
     "levada.engine.logs",
     "levada.engine.store_of",
+    "levada.engine.submission",
     "levada.engine.tracebacks",
     "levada.journal.ear",
     "levada.journal.leftovers",
@@ -59,9 +61,11 @@ _PRELOADED = (
     "levada.serializers.pickles",
     "levada.session",
     "levada.task_runners",
+    "levada.task_runners.loops",
     "levada.task_runners.threads",
     "levada.validation",
     "multiprocessing.util",
+    "urllib.request",
 )
 """What runs load on the way, so that each need not."""
 
