@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from levada.core.courtesy import Road, polite
 from levada.core.errors import TooManyRequests
 from levada.server.pattern import is_work
+from levada.server.rendering import wanting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +148,8 @@ class Gated:
         opt: dict[str, Any] = scope["route_handler"].opt
         if opt.get("gate"):
             await self.gate.enter()
-            with polite(self.gate.road):
+            state = scope["state"]
+            with polite(self.gate.road), wanting(state.get("headers") or dict(scope["headers"])):
                 await self._pass(scope, receive, send, self.gate.leave)
         elif is_work(str(scope.get("method", "GET")), opt):
             self.gate.begin_work()

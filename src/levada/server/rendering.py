@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec
 
 from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from msgspec import json, msgpack
 
-from levada.server.requests import MSGPACK, header
+from levada.server.requests import MSGPACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from litestar import Request
+
+P = ParamSpec("P")
 
 JSON: Final = "application/json"
 
@@ -44,6 +49,78 @@ _json = json.Encoder(enc_hook=_plain)
 _msgpack = msgpack.Encoder(enc_hook=_plain)
 
 
+class Wanted(NamedTuple):
+    """In which form whoever asks takes an answer."""
+
+    packed: bool
+    compressed: bool
+
+    @classmethod
+    def by(cls, headers: Mapping[bytes, bytes]) -> Wanted:
+        """What the headers of a request say."""
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        return cls(wants_msgpack(accept), b"gzip" in headers.get(b"accept-encoding", b""))
+
+
+class Rendered(NamedTuple):
+    """An answer as bytes."""
+
+    body: bytes
+    media_type: str
+    headers: dict[str, str]
+
+
+_wanted: ContextVar[Wanted | None] = ContextVar("levada_wanted_form", default=None)
+
+
+@contextmanager
+def wanting(headers: Mapping[bytes, bytes]) -> Iterator[None]:
+    """Handlers that `drawn_up` marks make bytes of what they find, in the form that these headers ask for."""
+    token = _wanted.set(Wanted.by(headers))
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def drawn_up(handler: Callable[P, Any]) -> Callable[P, Any]:
+    """A handler whose answer is made into bytes in its own thread, where what it found is at hand.
+
+    On the loop, which all requests share, a large answer would hold up all others, and cost three times as much: what
+    it is made of lies in the cache of another core.
+    """
+
+    @wraps(handler)
+    def found(*args: P.args, **kwargs: P.kwargs) -> Any:
+        content, wanted = handler(*args, **kwargs), _wanted.get()
+        return content if wanted is None else rendered(content, JSON, wanted)
+
+    return found
+
+
+def rendered(content: Any, media_type: str, wanted: Wanted) -> Rendered:
+    """An answer as bytes, packed and compressed as it is wanted.
+
+    Args:
+        content: text or bytes as they are, or a value.
+        media_type: of text and bytes; of values only JSON becomes something else when that is wanted.
+        wanted: in which form.
+    """
+    headers: dict[str, str] = {}
+    if isinstance(content, (bytes, str)):
+        body = content.encode() if isinstance(content, str) else content
+    elif media_type == MSGPACK or (media_type == JSON and wanted.packed):
+        body, media_type = _msgpack.encode(content), MSGPACK
+    else:
+        body = _json.encode(content)
+    if len(body) >= _WORTH_COMPRESSING and media_type.startswith(_TEXT):
+        headers["vary"] = "accept, accept-encoding"
+        if wanted.compressed:
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+            headers["content-encoding"] = "gzip"
+    return Rendered(body, media_type, headers)
+
+
 class Answer(Response[Any]):
     """What a handler gave, as bytes."""
 
@@ -56,32 +133,28 @@ class Answer(Response[Any]):
             **options: headers, cookies and status, as Litestar's own responses take them.
         """
         headers = {**(options.pop("headers", None) or {}), **self.headers}
-        media_type = str(self.media_type or JSON)
         content = self.content
         status = self.status_code or options.get("status_code") or 200
-        if isinstance(content, (bytes, str)):
-            body = content.encode() if isinstance(content, str) else content
-            media_type = str(self.media_type or options.get("media_type") or "text/plain")
+        if isinstance(content, Rendered):
+            made = content
         elif content is None and status in {204, 304}:
-            body = b""
-        elif media_type == MSGPACK or (media_type == JSON and wants_msgpack(header(request, b"accept"))):
-            body, media_type = _msgpack.encode(content), MSGPACK
+            made = Rendered(b"", str(self.media_type or JSON), {})
         else:
-            body = _json.encode(content)
-        if len(body) >= _WORTH_COMPRESSING and media_type.startswith(_TEXT):
-            headers["vary"] = "accept, accept-encoding"
-            if "gzip" in header(request, b"accept-encoding") and "content-encoding" not in headers:
-                body = gzip.compress(body, compresslevel=1, mtime=0)
-                headers["content-encoding"] = "gzip"
+            plain = (options.get("media_type") or "text/plain") if isinstance(content, (bytes, str)) else JSON
+            wanted = Wanted.by(request.scope["state"].get("headers") or dict(request.scope["headers"]))
+            if "content-encoding" in headers:
+                wanted = wanted._replace(compressed=False)
+            made = rendered(content, str(self.media_type or plain), wanted)
+        headers.update(made.headers)
         cookies: Iterable[Any] = [*self.cookies, *(options.pop("cookies", None) or ())]
         return ASGIResponse(
             background=self.background or options.get("background"),
-            body=body,
+            body=made.body,
             cookies=cookies,
             encoded_headers=options.get("encoded_headers"),
             headers=headers,
             is_head_response=options.get("is_head_response", False),
-            media_type=media_type,
+            media_type=made.media_type,
             status_code=status,
         )
 

@@ -7,6 +7,7 @@ from litestar import Router, delete, get, post
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
 from levada.server.pattern import HEAVY, ThePlane, TheSettings
+from levada.server.rendering import drawn_up
 from levada.wire.filters import ArtifactQuery
 from levada.wire.objects import ArtifactView, Page
 from levada.wire.pages import ArtifactPage
@@ -21,6 +22,7 @@ from levada.wire.pages import ArtifactPage
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", ArtifactPage),
     sync_to_thread=True,
 )
+@drawn_up
 def read_artifacts(plane: ThePlane, data: ArtifactQuery, settings: TheSettings) -> Page:
     """A page of the artifacts for which every filter given holds, newest first."""
     return plane.read_artifacts(checked(data, most_per_page=settings.server.max_page_size))

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, within
 from levada.server.pattern import HEAVY, ThePlane, TheSettings
+from levada.server.rendering import drawn_up
 from levada.wire.events import Event, EventCount, EventQuery
 from levada.wire.objects import Count, Page
 from levada.wire.pages import EventPage
@@ -27,6 +28,7 @@ MOST_EVENTS = 1000
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", EventPage),
     sync_to_thread=True,
 )
+@drawn_up
 def read_events(plane: ThePlane, data: EventQuery, settings: TheSettings) -> Page:
     """A page of the events for which every filter given holds, newest first unless asked otherwise."""
     return plane.read_events(checked(data, most_per_page=settings.server.max_page_size))
@@ -41,6 +43,7 @@ def read_events(plane: ThePlane, data: EventQuery, settings: TheSettings) -> Pag
     responses=answers(200, "Numbers: by time in order, otherwise the most frequent first.", list[EventCount]),
     sync_to_thread=True,
 )
+@drawn_up
 def count_events(
     plane: ThePlane,
     kind: Literal["time", "event", "resource"],

@@ -18,6 +18,7 @@ from levada.core.states import StateType
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
 from levada.server.pattern import HEAVY, By, ThePlane, TheSettings, TheWishes
+from levada.server.rendering import drawn_up
 from levada.wire.changes import FlowRunChange, NewFlowRun
 from levada.wire.filters import FlowRunQuery, LogQuery
 from levada.wire.objects import Count, FlowRun, Graph, HistoryBucket, Lateness, Page, StateView, Why
@@ -50,6 +51,7 @@ def read_flow_run(plane: ThePlane, run: str) -> FlowRun:
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", FlowRunPage),
     sync_to_thread=True,
 )
+@drawn_up
 def read_flow_runs(plane: ThePlane, data: FlowRunQuery, settings: TheSettings) -> Page:
     """A page of the flow runs for which every filter given holds, newest first unless `sort` says otherwise."""
     return plane.read_flow_runs(checked(data, most_per_page=settings.server.max_page_size))
@@ -92,6 +94,7 @@ def flow_run_state_counts(plane: ThePlane, data: FlowRunQuery) -> dict[StateType
     responses=answers(200, "The parts of the range, in order.", list[HistoryBucket]),
     sync_to_thread=True,
 )
+@drawn_up
 def flow_run_history(
     plane: ThePlane,
     data: FlowRunQuery,
@@ -125,6 +128,7 @@ def flow_run_lateness(plane: ThePlane, data: FlowRunQuery) -> Lateness:
     responses=answers(200, "Nodes, each with its parents.", Graph, 404),
     sync_to_thread=True,
 )
+@drawn_up
 def flow_run_graph(
     plane: ThePlane,
     run: str,

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named, within
 from levada.server.pattern import HEAVY, ThePlane, TheSettings
+from levada.server.rendering import drawn_up
 from levada.wire.objects import FlowView, Page
 from levada.wire.pages import FlowPage
 
@@ -22,6 +23,7 @@ from levada.wire.pages import FlowPage
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", FlowPage),
     sync_to_thread=True,
 )
+@drawn_up
 def read_flows(
     plane: ThePlane,
     settings: TheSettings,

@@ -9,6 +9,7 @@ from levada.control.exports import MEDIA_TYPES, SUFFIXES, Form, export_logs
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked
 from levada.server.pattern import HEAVY, ThePlane, TheSettings
+from levada.server.rendering import drawn_up
 from levada.wire.filters import LogQuery
 from levada.wire.objects import Page
 from levada.wire.pages import LogPage
@@ -23,6 +24,7 @@ from levada.wire.pages import LogPage
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", LogPage),
     sync_to_thread=True,
 )
+@drawn_up
 def read_logs(plane: ThePlane, data: LogQuery, settings: TheSettings) -> Page:
     """A page of the log lines for which every filter given holds, in the order they were written.
 

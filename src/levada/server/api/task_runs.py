@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
 from levada.server.pattern import HEAVY, By, ThePlane, TheSettings
+from levada.server.rendering import drawn_up
 from levada.wire.changes import Decision, ProposedState
 from levada.wire.filters import TaskRunQuery
 from levada.wire.objects import Count, Page, StateView, TaskRun, Why
@@ -38,6 +39,7 @@ def read_task_run(plane: ThePlane, task: str) -> TaskRun:
     responses=answers(200, "A page; pass `next` on as `cursor` to get what follows.", TaskRunPage),
     sync_to_thread=True,
 )
+@drawn_up
 def read_task_runs(plane: ThePlane, data: TaskRunQuery, settings: TheSettings) -> Page:
     """A page of the task runs for which every filter given holds, in the order they were made."""
     return plane.read_task_runs(checked(data, most_per_page=settings.server.max_page_size))
