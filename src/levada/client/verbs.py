@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from levada.client.changing import Changing
+from levada.client.deploying import DeployingVerbs
 from levada.client.schemas.translate import fields_of
 from levada.client.server_only import NEEDS_SERVER
 from levada.control import ControlPlane
@@ -43,7 +44,7 @@ AnyRun = TypeVar("AnyRun", FlowRun, TaskRun)
 Query = TypeVar("Query", FlowRunQuery, TaskRunQuery, LogQuery, ArtifactQuery)
 
 
-class SyncLevadaClient(Changing):
+class SyncLevadaClient(Changing, DeployingVerbs):
     """Verbs on a server, or on one home without a server.
 
     Lists take either a query of `levada.wire.filters`, or its fields as keywords, or filters in the shape other

@@ -47,6 +47,13 @@ class FlowRunQuery(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fiel
     error_like: str | None = None
     """Text that the message of the present state contains."""
     deployment_ids: list[UUID] | None = None
+    deployment_names: list[str] | None = None
+    """Names of deployments, or ``flow/name``; those that are deployed now."""
+    deployment_versions: list[int] | None = None
+    work_pool_names: list[str] | None = None
+    work_queue_names: list[str] | None = None
+    schedule_ids: list[UUID] | None = None
+    """Schedules or backfills that made them."""
     created_by: list[str] | None = None
     flow_versions: list[str] | None = None
     sort: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from levada.wire.deployments import Deployment
 from levada.wire.events import Event
 from levada.wire.objects import ArtifactView, FlowRun, FlowView, Log, TaskRun, VariableView
 
@@ -54,4 +55,11 @@ class EventPage(Struct):
     """A page of events."""
 
     items: list[Event]
+    next: str | None = None
+
+
+class DeploymentPage(Struct):
+    """A page of deployments, by flow and name."""
+
+    items: list[Deployment]
     next: str | None = None

@@ -10,7 +10,22 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 RESERVED = frozenset(
-    {".", "..", "acquire", "count", "export", "filter", "history", "known", "lateness", "look", "pour", "state_counts"}
+    {
+        ".",
+        "..",
+        "acquire",
+        "count",
+        "export",
+        "filter",
+        "history",
+        "known",
+        "lateness",
+        "look",
+        "pour",
+        "preview",
+        "state_counts",
+        "upcoming",
+    }
 )
 """Words that have a meaning of their own where a name could stand."""
 

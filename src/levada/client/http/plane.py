@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from msgspec import json
 from msgspec.structs import replace
 
+from levada.client.http.deployments import RemoteDeployments
 from levada.client.http.limits import RemoteLimits
 from levada.client.http.streams import messages
 from levada.client.http.transport import Transport
@@ -34,6 +35,7 @@ from levada.wire.objects import (
     ApiKeyView,
     ArtifactView,
     Count,
+    EndedRuns,
     FlowRun,
     FlowView,
     Graph,
@@ -49,7 +51,7 @@ from levada.wire.objects import (
 from levada.wire.pages import ArtifactPage, EventPage, FlowPage, FlowRunPage, LogPage, TaskRunPage
 from levada.wire.paths import segment
 from levada.wire.recorded import RecordedRun
-from levada.wire.requests import MOST_COUNTED, ForkChoice, GivenInputs, MadeApiKey, NewApiKey
+from levada.wire.requests import MOST_COUNTED, AwaitedRuns, ForkChoice, GivenInputs, MadeApiKey, NewApiKey
 
 Run = UUID | bytes | str
 
@@ -59,7 +61,7 @@ def named(run: Run) -> str:
     return segment(str(as_uuid(run)) if isinstance(run, bytes) else str(run))
 
 
-class RemotePlane:
+class RemotePlane(RemoteDeployments):
     """A control plane that is asked over HTTP.
 
     Args:
@@ -140,6 +142,10 @@ class RemotePlane:
     def flow_run_lateness(self, query: FlowRunQuery) -> Lateness:
         """How late the runs started, or are."""
         return self._ask("POST", "/flow_runs/lateness", Lateness, body=query)
+
+    def await_flow_runs(self, runs: Sequence[UUID], wait: float = 0.0) -> EndedRuns:
+        """Which flow runs have ended; the answer is held back while none has."""
+        return self._ask("POST", "/flow_runs/await", EndedRuns, body=AwaitedRuns(list(runs), wait))
 
     def flow_run_graph(
         self, run: Run, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from levada.core.errors import ObjectUnsupported
 from levada.core.states import StateType
+from levada.wire.deployments import DeploymentQuery
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 
 _FIELDS: Final[dict[type[Struct], dict[str, str]]] = {
@@ -29,6 +30,10 @@ _FIELDS: Final[dict[type[Struct], dict[str, str]]] = {
         "flow_run_filter.expected_start_time.after_": "expected_after",
         "flow_run_filter.expected_start_time.before_": "expected_before",
         "flow_run_filter.deployment_id.any_": "deployment_ids",
+        "deployment_filter.id.any_": "deployment_ids",
+        "deployment_filter.name.any_": "deployment_names",
+        "work_pool_filter.name.any_": "work_pool_names",
+        "work_queue_filter.name.any_": "work_queue_names",
         "flow_run_filter.flow_version.any_": "flow_versions",
         "flow_run_filter.parent_flow_run_id.any_": "parent_flow_run_ids",
         "flow_run_filter.parent_task_run_id.any_": "parent_task_run_ids",
@@ -59,6 +64,15 @@ _FIELDS: Final[dict[type[Struct], dict[str, str]]] = {
         "artifact_filter.type.any_": "types",
         "artifact_filter.flow_run_id.any_": "flow_run_ids",
     },
+    DeploymentQuery: {
+        "flow_filter.name.any_": "flow_names",
+        "deployment_filter.id.any_": "ids",
+        "deployment_filter.name.any_": "names",
+        "deployment_filter.name.like_": "name_like",
+        "deployment_filter.tags.all_": "tags",
+        "deployment_filter.paused.eq_": "paused",
+        "work_pool_filter.name.any_": "pools",
+    },
 }
 
 _NEWEST_FIRST: Final[dict[type[Struct], tuple[str, bool] | None]] = {
@@ -66,6 +80,7 @@ _NEWEST_FIRST: Final[dict[type[Struct], tuple[str, bool] | None]] = {
     TaskRunQuery: ("newest_first", True),
     LogQuery: ("newest_first", True),
     ArtifactQuery: None,
+    DeploymentQuery: None,
 }
 """The field that turns the order round, and its value for newest first; None where newest first is the only order."""
 

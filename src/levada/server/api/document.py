@@ -17,7 +17,7 @@ from msgspec.json import schema_components
 
 from levada.server import health, session
 from levada.server.requests import MSGPACK
-from levada.wire import changes, events, filters, ingest, objects, pages, problems, records, requests
+from levada.wire import changes, deployments, events, filters, ingest, objects, pages, problems, records, requests
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -26,6 +26,7 @@ _PREFIX = "#/components/schemas/"
 
 _HOMES: Final[tuple[ModuleType, ...]] = (
     changes,
+    deployments,
     events,
     filters,
     health,
@@ -46,6 +47,8 @@ PATH_PARTS: Final[dict[str, str]] = {
     "run": "A flow run: its id, the beginning of its id, or a name that only it has.",
     "task": "A task run: its id, or the beginning of it.",
     "artifact": "An artifact: its key (the latest of it), its id, or the beginning of that.",
+    "deployment": "A deployment: its id, `flow/name` (written `flow~1name`), or a name that only it has.",
+    "number": "Number of the version.",
     "name": "The name. A `/` in it is written `~1`, a `~` is written `~0`.",
     "key": "The key. A `/` in it is written `~1`, a `~` is written `~0`.",
     "job": "Id of the bulk job.",

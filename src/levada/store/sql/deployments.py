@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
@@ -80,6 +81,19 @@ def packed_version(spec: NewDeployment, by: str) -> bytes:
 def version_of(row: VersionRow) -> VersionBody:
     """What stands in a version's row."""
     return _decode_version(row.body)
+
+
+def deployments_named(rows: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], names: Sequence[str]) -> list[UUID]:
+    """Ids of deployments by their names, or ``flow/name``.
+
+    Args:
+        rows: runs a statement.
+        names: any number.
+    """
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    _add_names(names, conditions, parameters)
+    return [UUID(bytes=row[0]) for row in rows(f"SELECT id FROM deployments {_where(conditions)}", parameters)]
 
 
 class DeploymentTable:
@@ -199,18 +213,18 @@ class DeploymentTable:
         waiting = f"SELECT 1 FROM work AS w WHERE w.deployment = d.id AND w.stage = 0 LIMIT {MOST_COUNTED}"
         active = "SELECT count(*) FROM work AS w WHERE w.deployment = d.id AND w.stage > 0"
         sql = (
-            f"SELECT d.id, (SELECT count(*) FROM ({waiting}) AS some), ({active}) FROM deployments AS d "
+            f"SELECT d.id, (SELECT count(*) FROM ({waiting}) AS few), ({active}) FROM deployments AS d "
             f"WHERE d.id IN ({marks(ids)})"
         )
-        return {bytes(row[0]): (row[1], row[2]) for row in self._execute(sql, ids)}
+        return {row[0]: (row[1], row[2]) for row in self._execute(sql, ids)}
 
 
 def _row(row: Sequence[Any]) -> DeploymentRow:
-    return DeploymentRow(bytes(row[0]), *row[1:9], bytes(row[9]))
+    return DeploymentRow(*row)
 
 
 def _version_row(row: Sequence[Any]) -> VersionRow:
-    return VersionRow(bytes(row[0]), *row[1:4], bytes(row[4]))
+    return VersionRow(*row)
 
 
 def _where(conditions: Sequence[str]) -> str:

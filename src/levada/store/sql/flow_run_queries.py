@@ -15,6 +15,7 @@ from levada.store.sql.selection import (
     Selection,
     filter_state_names,
     prefix_range,
+    raw,
     raw_or_none,
     state_codes,
     units,
@@ -107,6 +108,7 @@ def _given(query: FlowRunQuery, codes: list[int] | None) -> dict[str, list[objec
         "parent_run": raw_or_none(query.parent_flow_run_ids),
         "name": query.names,
         "deployment": raw_or_none(query.deployment_ids),
+        "pool": query.work_pool_names,
         "flow": query.flow_names,
         "state": codes,
     }
@@ -176,6 +178,13 @@ def _filter(filters: Filters, query: FlowRunQuery) -> None:
         filters.contains("r.message", query.error_like)
     if query.created_by is not None:
         filters.one_of("r.created_by", query.created_by)
+    if query.deployment_versions is not None:
+        filters.one_of("r.deployed", query.deployment_versions)
+    if query.work_queue_names is not None:
+        filters.one_of("r.queue", query.work_queue_names)
+    if query.schedule_ids is not None:
+        condition, parameters = filters.dialect.one_of("o.schedule", raw(query.schedule_ids))
+        filters.add(f"EXISTS (SELECT 1 FROM occurrences AS o WHERE o.run = r.id AND {condition})", *parameters)
     if query.flow_versions is not None:
         filters.one_of("r.version", query.flow_versions)
     if query.top_level is not None:

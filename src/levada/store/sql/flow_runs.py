@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from levada.store.base import FlowRunRow, RowPage
 from levada.store.sql.connection import Connection, chunks, fitting
+from levada.store.sql.deployments import deployments_named
 from levada.store.sql.flow_run_queries import order_of, select
 from levada.store.sql.selection import Selection, changed, count_rows, count_up_to, read_page, starting_with
 from levada.wire.filters import FlowRunQuery
@@ -62,7 +63,7 @@ class FlowRuns:
 
     def select(self, query: FlowRunQuery) -> Selection:
         """Which rows a query wants, and along which index they are found."""
-        return select(query, self._connection.dialect)
+        return select(self._with_deployments(query), self._connection.dialect)
 
     def page(self, query: FlowRunQuery) -> RowPage:
         selection, (_, down) = self.select(query), order_of(query)
@@ -125,6 +126,14 @@ class FlowRuns:
             ("flow_runs", "id"),
         ):
             self._connection.run(f"DELETE FROM {table} WHERE {column} = ?", (run,))
+
+    def _with_deployments(self, query: FlowRunQuery) -> FlowRunQuery:
+        """The query with the ids of the deployments that it names; a handful, and runs are indexed by them."""
+        if query.deployment_names is None:
+            return query
+        named = set(deployments_named(self._connection.rows, query.deployment_names))
+        wanted = named if query.deployment_ids is None else named.intersection(query.deployment_ids)
+        return replace(query, deployment_names=None, deployment_ids=sorted(wanted))
 
     def _rows(self, index: str, rest: str, parameters: Sequence[Any]) -> list[FlowRunRow]:
         source = self._connection.dialect.along("flow_runs AS r", index)
