@@ -43,7 +43,7 @@ class WorkerProcess:
                 try:
                     self.process.wait(3)
                 except subprocess.TimeoutExpired:
-                    continue
+                    continue  # the next signal means more
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -76,5 +76,5 @@ def processes_in(folder: Path) -> list[int]:
                 if os.readlink(f"/proc/{name}/cwd") == str(folder) and is_alive(int(name)):
                     found.append(int(name))
             except OSError:
-                continue
+                continue  # it ended meanwhile
     return found
