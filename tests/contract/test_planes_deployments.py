@@ -203,6 +203,7 @@ def test_a_run_has_what_its_deployment_says_and_what_was_given_for_it(plane: Pla
     assert (run.labels["team"], run.labels["who"], run.job_variables) == ("data", "me", {"b": 2})
     assert (run.expected_start_time, run.entrypoint, run.epoch) == (later, "etl.py:etl", 0)
     waits = plane.read_deployment(made.id)
+    assert (waits.last_run, waits.last_state_type, waits.last_state_name) == (run.id, StateType.SCHEDULED, "Scheduled")
     assert (waits.waiting, waits.active) in {(1, 0), (0, 0)}
 
 

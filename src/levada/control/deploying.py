@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from levada.control import releasing
@@ -13,7 +13,7 @@ from levada.control.deployments import DeploymentRun, Named, deployment_row
 from levada.control.pools import places_with_workers
 from levada.control.proposing import cancel
 from levada.control.scheduling import replace_schedules, schedules_of
-from levada.control.views import flow_run_view
+from levada.control.views import flow_run_view, name_of_state, state_of
 from levada.core.errors import LevadaError
 from levada.core.states import StateType, datetime_of
 from levada.store.sql.deployments import DeploymentRow, DeploymentTable, version_of
@@ -195,6 +195,7 @@ def _views(transaction: Transaction, rows: Sequence[DeploymentRow]) -> list[Depl
     """Deployments with what their schedules and runs are doing."""
     ids = [row.id for row in rows]
     work = DeploymentTable(transaction).work_of(ids)
+    last = _last_runs(transaction, ids)
     schedules = schedules_of(transaction, ids)
     places = {(row.pool, row.queue or "") for row in rows if row.pool is not None}
     ready = places_with_workers(transaction, places)
@@ -210,8 +211,24 @@ def _views(transaction: Transaction, rows: Sequence[DeploymentRow]) -> list[Depl
             status="ready" if (row.pool, row.queue or "") in ready else "not_ready",
             waiting=work.get(row.id, (0, 0))[0],
             active=work.get(row.id, (0, 0))[1],
+            **last.get(row.id, {}),
             created=datetime_of(row.created),
             updated=datetime_of(row.updated),
         )
         for row in rows
     ]
+
+
+def _last_runs(transaction: Transaction, ids: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+    """What is told of the newest run of each deployment."""
+    newest = DeploymentTable(transaction).last_runs(ids)
+    runs = transaction.flow_runs.load(newest.values())
+    return {
+        deployment: {
+            "last_run": UUID(bytes=run),
+            "last_state_type": state_of(runs[run].state),
+            "last_state_name": name_of_state(runs[run].state, runs[run].state_name),
+        }
+        for deployment, run in newest.items()
+        if run in runs
+    }

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
+from levada.core.states import StateType
+
 CollisionStrategy = Literal["queue", "cancel_new", "cancel_running", "coalesce_latest"]
 """What becomes of a run that finds its deployment's concurrency limit full: it waits, it is cancelled, it takes the
 place of the one that has run longest, or only the newest of those that wait stays."""
@@ -266,6 +268,11 @@ class Deployment(Struct, omit_defaults=True, kw_only=True):
     """Runs that wait to be taken, counted up to 1,000."""
     active: int = 0
     """Runs that execute now."""
+    last_run: UUID | None = None
+    """Its newest run."""
+    last_state_type: StateType | None = None
+    """Of its newest run."""
+    last_state_name: str | None = None
     created: datetime | None = None
     updated: datetime | None = None
 
@@ -290,7 +297,7 @@ class DeploymentVersion(Struct, omit_defaults=True, kw_only=True):
 class DeploymentChange(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """What to change of a deployment without deploying its code again; what is None stays.
 
-    Changes of what a run executes with (parameters, job variables) make a new version.
+    A `concurrency_limit` of -1 takes the limit away. Changes of what a run executes with (parameters, job variables) make a new version.
     """
 
     paused: bool | None = None

@@ -150,6 +150,9 @@ FLOW_RUN_QUERIES = [
     FlowRunQuery(parent_task_run_ids=[ID]),
     FlowRunQuery(parent_flow_run_ids=[ID]),
     FlowRunQuery(deployment_ids=[ID]),
+    FlowRunQuery(deployment_ids=[ID], schedule_ids=[ID]),
+    FlowRunQuery(deployment_ids=[ID], deployment_versions=[2]),
+    FlowRunQuery(work_pool_names=["batch"], work_queue_names=["default"]),
     FlowRunQuery(top_level=True),
     FlowRunQuery(top_level=False),
     FlowRunQuery(top_level=True, state_types=[StateType.RUNNING]),
@@ -167,6 +170,7 @@ SORTED_FLOW_RUN_QUERIES = [
     FlowRunQuery(ended_after=NOW, ended_before=NOW),
     FlowRunQuery(expected_after=NOW, expected_before=NOW, flow_names=["flow-1"]),
     FlowRunQuery(min_seconds=3600),
+    FlowRunQuery(schedule_ids=[ID]),
 ]
 """What a filter leaves of them is sorted."""
 

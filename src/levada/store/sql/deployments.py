@@ -206,6 +206,14 @@ class DeploymentTable:
 
     # What runs of them do
 
+    def last_runs(self, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The newest run of each deployment that has one."""
+        if not ids:
+            return {}
+        newest = "SELECT r.id FROM flow_runs AS r WHERE r.deployment = d.id ORDER BY r.id DESC LIMIT 1"
+        sql = f"SELECT d.id, ({newest}) FROM deployments AS d WHERE d.id IN ({marks(ids)})"
+        return {row[0]: row[1] for row in self._execute(sql, ids) if row[1] is not None}
+
     def work_of(self, ids: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
         """Waiting and executing runs of deployments; of those that wait at most `MOST_COUNTED` are counted."""
         if not ids:

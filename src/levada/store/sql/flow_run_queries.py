@@ -128,6 +128,11 @@ def _arms(query: FlowRunQuery, given: dict[str, list[object]], order: str, filte
             values = given.pop(column)
             _drop(filters, given)
             return along(f"flow_runs_by_{column}", f"r.{column} = ?", [(value,) for value in values])
+    if query.schedule_ids is not None and query.deployment_ids is None:
+        _drop(filters, given)
+        condition, parameters = dialect.one_of("o.schedule", raw(query.schedule_ids))
+        made = f"r.id IN (SELECT o.run FROM occurrences AS o WHERE {condition})"
+        return along("flow_runs_by_id", made, [tuple(parameters)])
     if order != "id":
         _drop(filters, given)
         return along(f"flow_runs_by_{order}")
