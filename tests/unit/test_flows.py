@@ -10,7 +10,7 @@ import cloudpickle
 import pytest
 
 from levada import Flow, flow, task
-from levada.core.errors import DefinitionError, InvalidNameError, ReservedArgumentError, ServerRequired
+from levada.core.errors import DefinitionError, InvalidNameError, ReservedArgumentError
 from levada.core.states import StateType
 from levada.engine.context import flow_var
 from levada.task_runners import ThreadPoolTaskRunner
@@ -259,12 +259,6 @@ def test_flows_run_in_several_threads_at_once(test_home: Harness):
         thread.join()
     assert sorted(results) == [0, 1, 2, 3]
     assert all(run.parent_flow_run_id is None for run in test_home.flow_runs())
-
-
-@pytest.mark.parametrize("verb", ["serve", "deploy"])
-def test_what_needs_a_server_says_so(verb):
-    with pytest.raises(ServerRequired, match="not in this version"):
-        getattr(doubled, verb)()
 
 
 def test_parameters_are_described_as_a_schema():

@@ -20,14 +20,15 @@ from levada.session import deliver
 from levada.settings import get_current_settings
 from levada.version import __version__
 from levada.wire.deployments import NewDeploymentRun
-from levada.wire.events import EventQuery
 from levada.wire.objects import FlowRun
 
 if TYPE_CHECKING:
     from levada.engine.context import TaskRunContext
     from levada.wire.verbs import Plane
 
-_FIRST_LOOK = 0.05
+
+_HELD_SECONDS = 20.0
+"""How long a request may be held back that waits for the end of a run."""
 
 
 def run_deployment(
@@ -37,7 +38,7 @@ def run_deployment(
     scheduled_time: datetime | None = None,
     flow_run_name: str | None = None,
     timeout: float | None = None,
-    poll_interval: float | None = 5,
+    poll_interval: float | None = None,
     tags: Iterable[str] | None = None,
     idempotency_key: str | None = None,
     work_queue_name: str | None = None,
@@ -60,7 +61,7 @@ def run_deployment(
         scheduled_time: when it is due; now unless given. A time without a time zone is local.
         flow_run_name: what the run is called.
         timeout: wait so many seconds at most; 0 does not wait at all, None waits for ever.
-        poll_interval: look again after so many seconds at the latest. A server tells by itself when the run ends.
+        poll_interval: how long one request waits for the end, 20 s unless given; the end is known at once either way.
         tags: on top of those of the deployment.
         idempotency_key: asking again with the same key gives the run that the first asking made.
         work_queue_name: another queue than the deployment's.
@@ -81,7 +82,7 @@ def run_deployment(
     del client
     new = _wanted(parameters, scheduled_time, flow_run_name, tags, idempotency_key, work_queue_name, job_variables)
     new = replace(new, version=version, priority=priority, retries=retries)
-    every = 5.0 if poll_interval is None else float(poll_interval)
+    every = _HELD_SECONDS if poll_interval is None else max(float(poll_interval), 0.05)
     if not as_subflow or (flow_var.get() is None and task_var.get() is None):
         with _plane() as plane:
             return _run(plane, name, new, timeout, every)
@@ -131,44 +132,25 @@ def _run(plane: Plane, name: str | UUID, new: NewDeploymentRun, timeout: float |
     return await_end(plane, plane.run_deployment(name, new), timeout, every)
 
 
-def await_end(plane: Plane, run: FlowRun, timeout: float | None = None, every: float = 5.0) -> FlowRun:
+def await_end(plane: Plane, run: FlowRun, timeout: float | None = None, every: float = _HELD_SECONDS) -> FlowRun:
     """Wait until a flow run has ended, and give it as it was last seen.
 
     Args:
-        plane: asked for it. A server tells when the run changes; without one it is looked at, at first often.
+        plane: asked for it, in requests that it holds back until the run has ended.
         run: the flow run.
         timeout: seconds to wait at most; None for ever.
-        every: seconds after which it is looked at in any case.
+        every: seconds that one request may be held back.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-
-    def left() -> float:
-        return every if deadline is None else min(every, deadline - time.monotonic())
-
-    if timeout is not None and timeout <= 0:
-        return run
-    pause = _FIRST_LOOK
-    while run.state_type not in FINAL_TYPES and left() > 0:
-        if get_current_settings().api.url:
-            position = _newest_position(plane)
-            run = plane.read_flow_run(run.id)  # what came before that position is in here, the rest will be told
-            if run.state_type in FINAL_TYPES:
-                break
-            for _ in plane.events_after(position, EventQuery(resource_ids=[f"levada.flow-run.{run.id}"]), left()):
-                run = plane.read_flow_run(run.id)
-                if run.state_type in FINAL_TYPES or left() <= 0:
-                    break
-        else:
-            time.sleep(min(pause, left()))
-            pause = min(pause * 1.5, every)
-            plane.drain()
-        run = plane.read_flow_run(run.id)
-    return run
-
-
-def _newest_position(plane: Plane) -> int:
-    newest = plane.read_events(EventQuery(limit=200)).items
-    return max((event.position for event in newest if event.position is not None), default=0)
+    while run.state_type not in FINAL_TYPES:
+        left = every if deadline is None else min(every, deadline - time.monotonic())
+        if left <= 0:
+            break
+        found = plane.await_flow_runs([run.id], left)
+        if found.ended or found.unknown:
+            return plane.read_flow_run(run.id)
+    # A run that has not ended is looked at once more, so that what is given is what is true now.
+    return run if timeout is not None and timeout <= 0 else plane.read_flow_run(run.id)
 
 
 def _wanted(
