@@ -10,13 +10,16 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench chaos matrix lock clean
+.PHONY: help demo demo-stop test check fix bench chaos matrix lock clean
 
 help: ## Print these lines
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Run the example pipeline on real data, twice: fresh, then from cache
+demo: $(READY) ## Server, worker, and a real pipeline on real data: deployed with a schedule, and run twice
 	$(BIN)/python examples/demo.py $(ARGS)
+
+demo-stop: $(READY) ## Stop what the demo has left running
+	$(BIN)/python examples/demo.py --stop
 
 test: $(READY) ## Run all tests (chaos tests in their short form)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)

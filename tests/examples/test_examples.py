@@ -66,7 +66,7 @@ def test_the_demo_moves_every_row_and_is_served_from_cache_the_second_time(levad
     try:
         done = run(levada_home, str(EXAMPLES / "demo.py"), "--rows", "20000", "--port", "0")
     finally:
-        stopped = run(levada_home, "-m", "levada.cli", "server", "stop")
+        stopped = run(levada_home, str(EXAMPLES / "demo.py"), "--stop")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The server runs at http://127.0.0.1:" in done.stdout
     assert stopped.returncode == 0, stopped.stderr
@@ -75,3 +75,4 @@ def test_the_demo_moves_every_row_and_is_served_from_cache_the_second_time(levad
     assert "Completed" in second
     assert "Cached" in second
     assert "Cached" not in first.partition("First run")[2]
+    assert not [name for name in ("server", "worker", "endpoint") if (levada_home / f"{name}.pid").exists()]
