@@ -98,9 +98,8 @@ def describe(run_id: Any, answered: dict[str, int], wanted: int) -> None:
     attempts = sum(task.run_count for task in tasks)
     waited = 0.0 if run.start_time is None or run.created is None else (run.start_time - run.created).total_seconds()
     say(f"  run           {run.name} ({run.id})")
-    say(
-        f"  state         {run.state}, by {run.work_pool_name}/{run.work_queue_name}, {waited:.2f} s after it was asked for"
-    )
+    say(f"  state         {run.state}")
+    say(f"  began         {waited:.2f} s after it was asked for, in work pool {run.work_pool_name!r}")
     say(f"  took          {run.total_run_time.total_seconds():.1f} s")
     say(f"  task runs     {len(tasks)}: {', '.join(f'{count} {name}' for name, count in sorted(names.items()))}")
     say(f"  attempts      {attempts}, so {attempts - len(tasks)} retries")
