@@ -24,6 +24,7 @@ from levada.wire.pools import WorkOrder
 
 if TYPE_CHECKING:
     from levada.engine.session import Session
+    from levada.wire.objects import FlowRun
 
 NOT_EXECUTED = 70
 """Exit code of a process that could not even record why it did not execute its run."""
@@ -61,8 +62,8 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
         if flow is None:
             enter(order)
             flow = load(order.code.entrypoint)
-        if folder is not None and (flow.on_cancellation_hooks or flow.on_crashed_hooks):
-            (folder / HOOKS).touch(0o600)
+        if folder is not None:
+            _note_hooks(flow, order, folder)
         parameters = flow.signature.bind((), given_parameters(order, session))
     except ScriptError as error:
         record_refusal(order, session, "The flow could not be loaded", error.user_exc)
@@ -77,6 +78,22 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
         return 0
     run_to_end(flow, parameters, start)
     return 0
+
+
+def _note_hooks(flow: Flow[Any, Any], order: WorkOrder, folder: Path) -> None:
+    """Say that there are hooks to be called should this process be killed; taken back when it calls them itself."""
+    note = folder / HOOKS
+    called = [hooks for hooks in (flow.on_cancellation_hooks, flow.on_crashed_hooks) if hooks]
+    if not called:
+        return
+    note.touch(0o600)
+
+    def hooks_begin(_: object, run: FlowRun, __: object) -> None:
+        if run.id == order.run:
+            note.unlink(missing_ok=True)
+
+    for hooks in called:
+        hooks.insert(0, hooks_begin)
 
 
 def given_parameters(order: WorkOrder, session: Session) -> dict[str, Any]:

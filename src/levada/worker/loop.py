@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -28,7 +28,7 @@ from levada.core.errors import (
 )
 from levada.core.ids import uuid7_bytes
 from levada.version import __version__
-from levada.wire.pools import ClaimAnswer, ClaimRequest, Held, Offer, PoolSpec
+from levada.wire.pools import ClaimAnswer, ClaimRequest, Held, Offer, PoolSpec, WorkerCommand, WorkOrder
 from levada.wire.verbs import Plane
 from levada.worker.jobs import job_folders
 from levada.worker.launchers import Surroundings
@@ -81,6 +81,38 @@ class WorkerOptions(Struct, kw_only=True):
     env: dict[str, str] = field(default_factory=dict)
 
 
+class Hands(Protocol):
+    """What sees the runs of a worker through: in processes of their own (`Runs`), or in this one."""
+
+    def __len__(self) -> int:
+        """How many runs take up room."""
+        ...
+
+    def held(self) -> list[Held]:
+        """The runs, each with its epoch."""
+        ...
+
+    def begin(self, order: WorkOrder) -> bool:
+        """See an order through; False when that is being done already."""
+        ...
+
+    def obey(self, command: WorkerCommand, grace: float | None) -> bool:
+        """Carry a command out; False when that was done before."""
+        ...
+
+    def stop_all(self, kind: Any) -> None:
+        """Stop every run because the worker is stopped."""
+        ...
+
+    def await_all(self) -> None:
+        """Wait until there are none."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is kept for runs to come."""
+        ...
+
+
 class WorkerLoop:
     """Works for a pool until it is stopped. Made and run by any thread; installs no signal handlers.
 
@@ -91,6 +123,8 @@ class WorkerLoop:
         api_url: the server that runs report to; None for the embedded control plane.
         options: how it works.
         tell: told, in short lines for people, what happens.
+        hands: makes what sees runs through, given what is to be called when there is room again; processes of their
+            own unless given.
 
     Attributes:
         id: of this worker.
@@ -106,6 +140,7 @@ class WorkerLoop:
         api_url: str | None = None,
         options: WorkerOptions | None = None,
         tell: Tell = lambda _: None,
+        hands: Callable[[UUID, Callable[[], None]], Hands] | None = None,
     ) -> None:
         self.id = UUID(bytes=uuid7_bytes(time.time_ns() // 1000, os.urandom(8)))
         self.pool = pool
@@ -114,17 +149,22 @@ class WorkerLoop:
         self.name = self.options.name or f"{self._host or 'worker'}-{os.getpid()}"
         self._plane = plane
         self._tell = tell
-        surroundings = Surroundings(home=home, api_url=api_url, env=self.options.env, pool=pool, worker=self.id.hex)
-        self.runs = Runs(plane, surroundings, self._room_changed, tell, self.options.launcher, self._host)
         self._changed = threading.Condition()
         self._draining = threading.Event()
         self._ended = threading.Event()
         self._beats: dict[str, float] = {}
         self._away_since: float | None = None
         self._failure: BaseException | None = None
-        self._output = None
+        self._output: LiveOutput | None = None
+        self._left: Runs | None = None
+        if hands is not None:
+            self.runs: Hands = hands(self.id, self._room_changed)
+            return
+        surroundings = Surroundings(home=home, api_url=api_url, env=self.options.env, pool=pool, worker=self.id.hex)
+        runs = Runs(plane, surroundings, self._room_changed, tell, self.options.launcher, self._host)
+        self.runs = self._left = runs
         if api_url is not None:
-            self._output = LiveOutput(home, plane.take_in, self.runs.output_writers)
+            self._output = LiveOutput(home, plane.take_in, runs.output_writers)
 
     # What others may call, from any thread.
 
@@ -137,8 +177,9 @@ class WorkerLoop:
         self._find_pool()
         if self._ended.is_set() or self._draining.is_set():
             return
-        for folder in job_folders(self.runs.surroundings.home):
-            self.runs.adopt(folder)
+        if self._left is not None:
+            for folder in job_folders(self._left.surroundings.home):
+                self._left.adopt(folder)
         if self._output is not None:
             self._output.start()
         threads = [threading.Thread(target=self._guarded, args=(self._listen,), name="levada-worker-ear", daemon=True)]

@@ -25,6 +25,9 @@ from levada.worker.launchers.process import ProcessLauncher, SupervisedRun, prep
 IDLE_SECONDS = 300.0
 """After which a process that forked nothing is ended."""
 
+MOST_SERVERS = 16
+"""How many such processes there are at most; the one that has been idle longest makes room."""
+
 LOAD_SECONDS = 120.0
 """How long loading a flow may take."""
 
@@ -186,10 +189,11 @@ class WarmLauncher:
         server.close()
 
     def _retire(self) -> None:
-        """End the processes that have forked nothing for long."""
+        """End the processes that have forked nothing for long, and those that are too many."""
         before = time.monotonic() - IDLE_SECONDS
         with self._lock:
-            idle = [(key, server) for key, server in self._servers.items() if server.used < before]
+            newest = sorted(self._servers.items(), key=lambda known: -known[1].used)
+        idle = [known for place, known in enumerate(newest) if known[1].used < before or place >= MOST_SERVERS]
         for key, server in idle:
             self._drop(key, server)
 
