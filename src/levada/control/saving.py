@@ -13,6 +13,7 @@ from uuid import UUID
 
 from levada.control.event_queries import RUN_RESOURCE, event_row
 from levada.control.histories import tags_of
+from levada.control.queueing import keep_queue
 from levada.core.ids import created_us, uuid7_bytes
 from levada.core.states import DEFAULT_NAMES, datetime_of
 from levada.store.base import EventRow, FlowRunRow, Transaction
@@ -58,6 +59,7 @@ def save_flow_runs(
         events += _events([] if past is None else past.entries, row, body, transaction.now + len(events), entropy)
     transaction.flow_runs.save(rows, facts, new)
     transaction.flows.note(flows)
+    keep_queue(transaction, before, after)
     if events:
         transaction.events.append(events)
         transaction.announce("outbox")
