@@ -96,6 +96,10 @@ class Hands(Protocol):
         """See an order through; False when that is being done already."""
         ...
 
+    def give_back(self, order: WorkOrder) -> bool:
+        """Have another worker see an order through."""
+        ...
+
     def obey(self, command: WorkerCommand, grace: float | None) -> bool:
         """Carry a command out; False when that was done before."""
         ...
