@@ -19,7 +19,7 @@ from levada.control.making import LONGEST_NAME, check_tags
 from levada.control.noting import note
 from levada.control.payloads import LARGEST_PARAMETERS
 from levada.control.pools import check_queue, ensure_pool
-from levada.control.scheduling import replace_schedules
+from levada.control.scheduling import pause_schedules, replace_schedules
 from levada.core.errors import ObjectNotFound, RequestInvalid, RequestTooLarge
 from levada.core.ids import uuid7_bytes
 from levada.core.json_schema import Problem
@@ -226,7 +226,7 @@ def _changed(transaction: Transaction, row: DeploymentRow, wanted: _Change) -> D
         note_deployment(transaction, changed, "updated", payload, by)
     if paused != row.paused:
         note_deployment(transaction, changed, "paused" if paused else "resumed", {}, by)
-        transaction.announce("schedules")
+        pause_schedules(transaction, row.id, paused=bool(paused))
     for pool in {row.pool, changed.pool} - {None}:
         transaction.announce("work", pool)  # its limits may be others now
     return changed

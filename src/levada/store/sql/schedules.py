@@ -82,9 +82,7 @@ class ScheduleTable:
 
     def due(self, now: int, limit: int) -> list[tuple[bytes, int]]:
         """Ids and due times of schedules that are due, the one that waits longest first."""
-        sql = (
-            "SELECT id, due FROM schedules WHERE active = 1 AND due IS NOT NULL AND due <= ? ORDER BY due LIMIT ?"
-        )
+        sql = "SELECT id, due FROM schedules WHERE active = 1 AND due IS NOT NULL AND due <= ? ORDER BY due LIMIT ?"
         return [(bytes(row[0]), row[1]) for row in self._execute(sql, (now, limit))]
 
     def earliest(self) -> int | None:
@@ -106,6 +104,11 @@ class ScheduleTable:
         """Say which time of a schedule comes next."""
         self._execute("UPDATE schedules SET next = ?, due = ? WHERE id = ?", (following, due, schedule))
 
+    def free_slugs(self, ids: Iterable[bytes]) -> None:
+        """Give schedules slugs that nobody else has, so that their old ones can be given anew."""
+        for schedule in ids:
+            self._execute("UPDATE schedules SET slug = ? WHERE id = ?", (schedule.hex(), schedule))
+
     def delete(self, ids: Iterable[bytes]) -> None:
         """Remove schedules with what is known of their times."""
         for chunk in _chunks(ids):
@@ -120,7 +123,10 @@ class ScheduleTable:
 
 
 def _row(row: Sequence[Any]) -> ScheduleRow:
-    return ScheduleRow(bytes(row[0]), bytes(row[1]), *row[2:8], bytes(row[8]))
+    identifier, deployment, slug, active, following, due, created, updated, body = row
+    return ScheduleRow(
+        bytes(identifier), bytes(deployment), slug, active, following, due, created, updated, bytes(body)
+    )
 
 
 def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
