@@ -24,11 +24,13 @@ from levada.cli.output import (
     took,
 )
 from levada.cli.states import matching_states, state_options
+from levada.core.errors import ObjectNotFound
 from levada.wire.filters import FlowRunQuery, LogQuery
 
 if TYPE_CHECKING:
     from levada.core.states import StateType
     from levada.wire.objects import FlowRun, StateView
+    from levada.wire.verbs import Plane
 
 
 @click.group("flow-run", cls=Suggesting)
@@ -44,6 +46,8 @@ def command() -> None:
 @state_options
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag; may be repeated.")
 @click.option("--name", metavar="TEXT", help="Only runs whose name contains this.")
+@click.option("--deployment", "deployments", multiple=True, metavar="NAME", help="Only of this deployment.")
+@click.option("--pool", "pools", multiple=True, metavar="NAME", help="Only in this work pool; may be repeated.")
 @click.option("--top-level", is_flag=True, help="No subflow runs.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @click.option("--all", "all_", is_flag=True, help="All of them.")
@@ -54,6 +58,8 @@ def ls(
     state_types: tuple[str, ...],
     tags: tuple[str, ...],
     name: str | None,
+    deployments: tuple[str, ...],
+    pools: tuple[str, ...],
     top_level: bool,
     limit: int,
     all_: bool,
@@ -64,6 +70,8 @@ def ls(
         flow_names=list(flows) or None,
         tags_all=list(tags) or None,
         name_like=name,
+        deployment_names=list(deployments) or None,
+        work_pool_names=list(pools) or None,
         top_level=True if top_level else None,
         **matching_states(states, state_types),
     )
@@ -100,11 +108,12 @@ def inspect(run: str, output: str) -> None:
         found = find_flow_run(plane, run)
         states = plane.flow_run_states(found.id)
         tasks = plane.task_run_state_counts(found.id)
+        deployment = _deployment_of(plane, found) if output != "json" else None
     if output == "json":
         counts = {str(kind): count for kind, count in tasks.items()}
         print_json({**plain(found), "states": plain(states), "task_run_counts": counts})
         return
-    print_details(_details(found, tasks))
+    print_details([*_details(found, tasks), *_where(found, deployment)])
     click.echo()
     print_table(*state_table(states), empty="No state is recorded.")
 
@@ -243,6 +252,28 @@ def _reason(state: StateView) -> str:
     if reason and state.message and str(reason).startswith(state.message.rstrip(".")):
         return str(reason)
     return " - ".join(str(part) for part in (state.message, reason) if part)
+
+
+def _deployment_of(plane: Plane, run: FlowRun) -> str | None:
+    """The name of the deployment of a run, as long as there is one."""
+    if run.deployment_id is None:
+        return None
+    try:
+        return plane.read_deployment(run.deployment_id).full_name
+    except ObjectNotFound:
+        return f"{run.deployment_id}, which was deleted"
+
+
+def _where(run: FlowRun, deployment: str | None) -> list[tuple[str, Any]]:
+    interval = run.data_interval
+    return [
+        ("Deployment", deployment),
+        ("Deployed version", run.deployment_version),
+        ("Pool", run.work_pool_name),
+        ("Queue", run.work_queue_name),
+        ("Priority", run.priority or None),
+        ("Data interval", None if interval is None else f"{clock_time(interval[0])} to {clock_time(interval[1])}"),
+    ]
 
 
 def _details(run: FlowRun, tasks: dict[StateType, int]) -> list[tuple[str, Any]]:

@@ -19,6 +19,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run a flow from a file."),
     "flow-run": ("flow_run", "Look at flow runs; resume, fork, cancel, delete and watch them."),
     "task-run": ("task_run", "Look at task runs, and cancel them."),
+    "deployment": ("deployment", "Look at deployments; run, pause and schedule them, and choose their versions."),
     "flow": ("flow", "Look at flows."),
     "artifact": ("artifact", "Look at artifacts, and delete them."),
     "variable": ("variable", "Read and write variables."),

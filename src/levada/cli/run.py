@@ -6,13 +6,12 @@ import sys
 import typing
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import DecodeError, json
 
 from levada import progress
+from levada.cli.parameters import given_parameters
 from levada.core.errors import ScriptError
 from levada.core.states import exception_of
 from levada.engine.tracebacks import authors_traceback
@@ -41,7 +40,7 @@ def command(
     annotated as text. The exit code is 0 when the flow completed, 1 when it did not, and 130 after Ctrl-C.
     """
     flow = load(entrypoint)
-    parameters = {**_from_object(object_), **_from_pairs(params, flow)}
+    parameters = given_parameters(params, object_, lambda parameter: _is_text(flow, parameter))
     if name is not None:
         # Braces would be read as places of a template.
         flow = flow.with_options(flow_run_name=name.replace("{", "{{").replace("}", "}}"))
@@ -111,31 +110,6 @@ def show_traceback(error: BaseException) -> None:
     click.echo(authors_traceback(error), err=True)
 
 
-def _from_object(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        content = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
-        found = json.decode(content)
-    except OSError as error:
-        raise click.UsageError(f"--params: {text[1:]} cannot be read: {error.strerror}.") from error
-    except DecodeError as error:
-        raise click.UsageError(f"--params is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise click.UsageError(f"--params must be a JSON object, not {type(found).__name__}.")
-    return found
-
-
-def _from_pairs(pairs: tuple[str, ...], flow: Flow[Any, Any]) -> dict[str, Any]:
-    parameters: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"-p {pair!r} is no NAME=VALUE.")
-        parameters[name] = text if _is_text(flow, name) else _parsed(text)
-    return parameters
-
-
 def _is_text(flow: Flow[Any, Any], name: str) -> bool:
     """Whether a parameter is annotated as text, so that `-p code=007` stays what it is."""
     try:
@@ -143,10 +117,3 @@ def _is_text(flow: Flow[Any, Any], name: str) -> bool:
     except Exception:  # noqa: BLE001 - annotations are the author's; one that cannot be read says nothing about text
         hint = None
     return hint is str or (hint is not None and set(typing.get_args(hint)) == {str, type(None)})
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.decode(text.encode())
-    except DecodeError:
-        return text

@@ -297,7 +297,8 @@ class DeploymentVersion(Struct, omit_defaults=True, kw_only=True):
 class DeploymentChange(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """What to change of a deployment without deploying its code again; what is None stays.
 
-    A `concurrency_limit` of -1 takes the limit away. Changes of what a run executes with (parameters, job variables) make a new version.
+    A `concurrency_limit` of -1 takes the limit away. Changes of what a run executes with (parameters, job variables)
+    make a new version.
     """
 
     paused: bool | None = None
