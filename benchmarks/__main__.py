@@ -1,6 +1,6 @@
 """The command line of the benchmarks.
 
-`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, and
+`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `workers` only them, and
 `python -m benchmarks profile` says where the time goes.
 """
 
@@ -16,6 +16,7 @@ from benchmarks import catalogue, machine, profiling, report
 from benchmarks.runner import Bench
 from benchmarks.servers import __main__ as servers
 from benchmarks.systems import System, all_systems
+from benchmarks.workers import __main__ as workers
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -28,6 +29,8 @@ def main(arguments: list[str]) -> int:
         return profiling.main(arguments[1:])
     if arguments[:1] == ["servers"]:
         return servers.main(arguments[1:])
+    if arguments[:1] == ["workers"]:
+        return workers.main(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         workloads = catalogue.chosen(options.only)
