@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Interpreters:
 
     def __init__(self) -> None:
         self._found: dict[bytes, str] = {}
+        self._building: defaultdict[bytes, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
     def of(self, order: WorkOrder) -> str:
@@ -42,6 +44,8 @@ class Interpreters:
         wanted = json.encode({"environment": spec, "code": order.code})
         key = wanted + _stamp(spec, order.code.path)
         with self._lock:
+            building = self._building[key]
+        with building:
             found = self._found.get(key)
             if found is None or not Path(found).exists():
                 found = self._found[key] = _build(wanted)
