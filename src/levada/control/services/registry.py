@@ -13,6 +13,7 @@ from levada.control.services.limit_waiters import LimitWaiters
 from levada.control.services.outbox import Outbox
 from levada.control.services.pause_expiry import PauseExpiry
 from levada.control.services.retention import Retention
+from levada.control.services.scheduler import Scheduler
 from levada.control.services.sizes import Sizes
 from levada.control.services.text_index import TextIndex
 from levada.core.errors import ConfigurationError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from levada.core.settings import Settings
 
 SERVICES: tuple[type[Service[Any]], ...] = (
+    Scheduler,
     LeaseReconciler,
     HomeDrain,
     Outbox,

@@ -145,6 +145,11 @@ def tick_after(plan: Plan, after: int) -> Tick | None:
     return None if nominal is None else tick_at(plan, nominal)
 
 
+def _tick_behind(plan: Plan, tick: Tick) -> Tick | None:
+    ended = tick.following is None or (plan.end is not None and tick.following > plan.end)
+    return None if ended or tick.following is None else tick_at(plan, tick.following)
+
+
 def reckon(
     plan: Plan, first: int, now: int, catchup: Literal["none", "last", "all"], most: int, grace: int = GRACE
 ) -> Reckoning:
@@ -163,9 +168,9 @@ def reckon(
     upcoming = None if attended is None else tick_at(plan, attended)
     while upcoming is not None and upcoming.due <= now:
         on_time.append(upcoming)
-        upcoming = tick_after(plan, upcoming.nominal)
+        upcoming = _tick_behind(plan, upcoming)
     high = LAST_MOMENT + 1 if attended is None else attended
-    missed = list(islice(between(plan, first, high), MOST_COUNTED))
+    missed = [] if attended == first else list(islice(between(plan, first, high), MOST_COUNTED))
     if not missed:
         return Reckoning(on_time, next=upcoming)
     wanted = {"none": 0, "last": 1, "all": most}[catchup]

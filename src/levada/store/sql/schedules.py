@@ -133,3 +133,29 @@ def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     iterator = iter(values)
     while chunk := list(islice(iterator, _AT_ONCE)):
         yield chunk
+
+
+class OccurrenceTable:
+    """The table `occurrences`, inside one transaction. Its key makes it impossible that one time is run twice."""
+
+    __slots__ = ("_execute",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._execute = transaction.execute
+
+    def add(self, schedule: bytes, nominal: int, outcome: int, run: bytes | None) -> bool:
+        """Write down what becomes of a time; False when that is known already."""
+        sql = (
+            f"INSERT INTO occurrences ({_OCCURRENCE_COLUMNS}) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (schedule, nominal) DO NOTHING RETURNING nominal"
+        )
+        return bool(self._execute(sql, (schedule, nominal, outcome, run)))
+
+    def open_runs(self, schedule: bytes, flow: str, most: int) -> int:
+        """How many runs of a schedule have not ended; counted up to `most`."""
+        sql = (
+            "SELECT count(*) FROM (SELECT 1 FROM flow_runs AS r JOIN occurrences AS o ON o.run = r.id "
+            "WHERE r.flow = ? AND r.state IN (0, 1, 2, 3, 4) AND o.schedule = ? LIMIT ?) AS found"
+        )
+        count: int = self._execute(sql, (flow, schedule, most))[0][0]
+        return count
