@@ -64,6 +64,8 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
             flow = load(order.code.entrypoint)
         if folder is not None:
             _note_hooks(flow, order, folder)
+        if order.retries is not None:
+            flow = flow.with_options(retries=order.retries)
         parameters = flow.signature.bind((), given_parameters(order, session))
     except ScriptError as error:
         record_refusal(order, session, "The flow could not be loaded", error.user_exc)

@@ -175,6 +175,7 @@ class WorkOrder(Struct, omit_defaults=True, kw_only=True):
         parameters: as they were given; the flow makes them what its annotations say.
         recalls: it has earlier epochs, or is a fork: completed calls are answered from records.
         grace: seconds between asking to stop and killing.
+        retries: of the flow, for this run; None: as the flow says.
     """
 
     run: UUID
@@ -195,6 +196,7 @@ class WorkOrder(Struct, omit_defaults=True, kw_only=True):
     version_digest: str | None = None
     due: datetime | None = None
     recalls: bool = False
+    retries: int | None = None
     grace: float = 30.0
     interval: tuple[datetime, datetime] | None = None
 

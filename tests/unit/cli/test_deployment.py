@@ -68,8 +68,8 @@ def test_a_run_says_which_it_is_and_what_starts_a_worker(levada, plane):
     assert (run["parameters"], run["priority"], run["tags"]) == ({"day": "'007'", "count": "5"}, 4, ["by-hand"])
     assert levada.json("flow-run", "ls", "--deployment", "other") == []
     shown = levada("flow-run", "inspect", "of-007").stdout
-    for line in (r"Deployment\s+etl/nightly", r"Deployed version\s+1", r"Pool\s+default-agent-pool", r"Queue\s+default"):
-        assert re.search(line, shown), shown
+    for name, value in (("Deployment", "etl/nightly"), ("Deployed version", "1"), ("Queue", "default")):
+        assert re.search(rf"{name}\s+{value}", shown), shown
     plane.delete_deployment("nightly")
     assert "which was deleted" in levada("flow-run", "inspect", "of-007").stdout
 
