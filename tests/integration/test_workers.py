@@ -1,0 +1,235 @@
+"""Runs of deployments go through real workers, whatever dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from levada.client.places import plane_of
+from levada.settings import get_current_settings, refresh_settings
+from levada.testing import eventually
+from levada.wire.deployments import Code, NewDeployment, NewDeploymentRun
+from levada.wire.filters import LogQuery
+from levada.wire.objects import FlowRun
+from levada.wire.verbs import Plane
+from tests.integration.servers import Server, free_port, serving
+from tests.integration.workers import WorkerProcess, is_alive, processes_in, working
+
+FLOWS = """
+import os, time
+from pathlib import Path
+from levada import flow, runtime, task
+
+@flow
+def report(day: str = "monday"):
+    print("printed by", day)
+    Path("report").write_text(f"{runtime.deployment.name} {runtime.deployment.version} {runtime.flow_run.name}")
+
+@flow
+def wait_for_file(name: str = "go"):
+    Path("waiting").write_text(str(os.getpid()))
+    while not Path(name).exists():
+        time.sleep(0.02)
+
+@task(persist_result=True)
+def count():
+    with open("counted", "a") as file:
+        file.write("x")
+    return 1
+
+@flow(crash_retries=1)
+def dies_once():
+    count()
+    if not Path("died").exists():
+        Path("died").touch()
+        print("about to die")
+        os.kill(os.getpid(), 9)
+
+@flow
+def dies():
+    print("last words")
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A folder with flows."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "flows.py").write_text(FLOWS)
+    return folder
+
+
+@pytest.fixture(params=["server", "home"])
+def plane(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plane]:
+    """A server that workers report to, or a home that they share with us."""
+    if request.param == "home":
+        with plane_of(get_current_settings()) as here:
+            yield here
+        return
+    with serving("--no-ui", env={"LEVADA_HOME": str(tmp_path / "server")}) as server:
+        monkeypatch.setenv("LEVADA_API_URL", f"http://127.0.0.1:{server.port}/api")
+        refresh_settings()
+        with plane_of(get_current_settings()) as there:
+            yield there
+
+
+def a_run(plane: Plane, code: Path, flow: str, **parameters: str) -> FlowRun:
+    """A run of a deployment of a flow, due now."""
+    new = NewDeployment(
+        flow_name=flow.replace("_", "-"),
+        name="nightly",
+        code=Code(entrypoint=f"flows.py:{flow}", path=str(code)),
+        pool="default-agent-pool",
+    )
+    return plane.run_deployment(plane.deploy(new).id, NewDeploymentRun(parameters=dict(parameters)))
+
+
+def in_state(plane: Plane, run: UUID, *names: str) -> FlowRun | None:
+    """The run, when it is in one of these states."""
+    plane.drain()
+    found = plane.read_flow_run(run)
+    return found if found.state_name in names else None
+
+
+def messages(plane: Plane, run: UUID) -> list[str]:
+    """The log of a run."""
+    plane.drain()
+    return [line.message for line in plane.read_logs(LogQuery(flow_run_ids=[run])).items]
+
+
+POOL = "default-agent-pool"
+
+
+def test_a_run_is_executed_and_its_output_kept(plane: Plane, code: Path, tmp_path: Path) -> None:
+    run = a_run(plane, code, "report", day="friday")
+    with working(tmp_path / "log", pool=POOL):
+        found = eventually(lambda: in_state(plane, run.id, "Completed"), timeout=30)
+        assert (found.deployment_version, found.work_pool_name, found.epoch) == (1, POOL, 1)
+        assert (code / "report").read_text() == f"nightly 1 {run.name}"
+        eventually(lambda: "printed by friday" in messages(plane, run.id))
+
+
+def test_a_killed_run_is_crashed_with_the_reason_and_its_last_words(plane: Plane, code: Path, tmp_path: Path) -> None:
+    run = a_run(plane, code, "dies")
+    with working(tmp_path / "log", pool=POOL):
+        found = eventually(lambda: in_state(plane, run.id, "Crashed"), timeout=30)
+        eventually(lambda: "last words" in messages(plane, run.id))
+    assert found.state is not None
+    assert "SIGKILL" in str(found.state.message)
+
+
+def test_a_crash_retry_goes_through_a_worker_again(plane: Plane, code: Path, tmp_path: Path) -> None:
+    run = a_run(plane, code, "dies_once")
+    with working(tmp_path / "log", pool=POOL):
+        found = eventually(lambda: in_state(plane, run.id, "Completed"), timeout=60)
+    assert found.epoch == 2
+    assert (code / "counted").read_text() == "x"  # what was completed is not done again
+
+
+def test_a_run_goes_on_without_its_worker(plane: Plane, code: Path, tmp_path: Path) -> None:
+    run = a_run(plane, code, "wait_for_file")
+    worker = WorkerProcess(tmp_path / "log", pool=POOL)
+    eventually((code / "waiting").exists, timeout=30)
+    worker.process.kill()
+    worker.process.wait()
+    assert is_alive(int((code / "waiting").read_text()))
+    with working(tmp_path / "log2", pool=POOL) as second:
+        eventually(lambda: "taken over" in second.said)
+        (code / "go").touch()
+        eventually(lambda: in_state(plane, run.id, "Completed"), timeout=30)
+        eventually(lambda: "ended" in second.said)
+    assert plane.read_flow_run(run.id).epoch == 1
+    assert not processes_in(code)
+
+
+def test_a_worker_drains_at_the_first_signal_and_stops_runs_at_the_second(
+    plane: Plane, code: Path, tmp_path: Path
+) -> None:
+    finished, stopped = a_run(plane, code, "wait_for_file"), None
+    with working(tmp_path / "log", pool=POOL) as worker:
+        eventually((code / "waiting").exists, timeout=30)
+        worker.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "takes nothing more" in worker.said)
+        late = a_run(plane, code, "report")
+        (code / "go").touch()
+        assert worker.process.wait(30) == 0
+    assert in_state(plane, finished.id, "Completed")
+    assert in_state(plane, late.id, "Scheduled", "Late", "Pending")
+    (code / "go").unlink()
+    (code / "waiting").unlink()
+    stopped = a_run(plane, code, "wait_for_file")
+    with working(tmp_path / "log2", pool=POOL) as worker:
+        eventually((code / "waiting").exists, timeout=30)
+        worker.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "takes nothing more" in worker.said)
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.process.wait(30) == 0
+    assert in_state(plane, stopped.id, "Crashed")
+    assert not processes_in(code)
+
+
+def test_run_once_takes_what_is_due_and_ends(plane: Plane, code: Path, tmp_path: Path) -> None:
+    runs = [a_run(plane, code, "report") for _ in range(3)]
+    with working(tmp_path / "log", "--run-once", "--limit", "2", pool=POOL) as worker:
+        assert worker.process.wait(60) == 0
+    assert all(in_state(plane, run.id, "Completed") for run in runs)
+
+
+def test_health_is_served(plane: Plane, tmp_path: Path) -> None:
+    port = free_port()
+    with working(tmp_path / "log", "--with-healthcheck", "--health-port", str(port), pool=POOL):
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                    found = json.load(answer)
+            except OSError:
+                return False
+            return bool(found["alive"] and found["pool"] == POOL)
+
+        eventually(answers)
+        eventually(lambda: [one.status for one in plane.read_workers(POOL)] == ["online"])
+    eventually(lambda: not [one for one in plane.read_workers(POOL) if one.status == "online"])
+
+
+def test_worker_and_run_go_on_when_the_server_was_away(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env, port = {"LEVADA_HOME": str(tmp_path / "server")}, free_port()
+    monkeypatch.setenv("LEVADA_API_URL", f"http://127.0.0.1:{port}/api")
+    refresh_settings()
+    first = Server("--no-ui", port=port, env=env).wait()
+    with plane_of(get_current_settings()) as plane, working(tmp_path / "log", pool=POOL) as worker:
+        running = a_run(plane, code, "wait_for_file")
+        eventually((code / "waiting").exists, timeout=30)
+        first.process.send_signal(signal.SIGKILL)
+        first.close()
+        eventually(lambda: "does not answer" in worker.said)
+        (code / "go").touch()
+        eventually(lambda: not processes_in(code))
+        with serving("--no-ui", port=port, env=env):
+            back = time.monotonic()
+            waiting = a_run(plane, code, "report")
+            eventually(lambda: in_state(plane, waiting.id, "Completed"), timeout=30)
+            assert time.monotonic() - back < 10  # five seconds to notice, and a run
+            eventually(lambda: in_state(plane, running.id, "Completed"), timeout=30)
+            worker.stop()
+
+
+def test_a_home_has_no_folder_of_a_run_that_was_reported(
+    plane: Plane, code: Path, tmp_path: Path, levada_home: Path
+) -> None:
+    a_run(plane, code, "dies")
+    with working(tmp_path / "log", "--run-once", pool=POOL) as worker:
+        assert worker.process.wait(60) == 0
+    assert os.listdir(levada_home / "worker" / "runs") == []
