@@ -62,6 +62,8 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
         if flow is None:
             enter(order)
             flow = load(order.code.entrypoint)
+        if order.retries is not None:
+            flow = flow.with_options(retries=order.retries)
         if folder is not None:
             _note_hooks(flow, order, folder)
         if order.retries is not None:

@@ -22,8 +22,14 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # as `typing` has it, which takes as long to load as the rest of this file
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Begin = Callable[[dict[str, Any]], Any]
+    """Becomes the run, in the forked child: replaces the process, or runs in it; gives the exit code if it returns."""
 
 SUPERVISOR, STARTED, STOP, EXIT, OUTPUT = "supervisor", "started", "stop", "exit", "output"
 """Files in the job folder: pid of the supervisor, and of the run's process; what to do to that; how it ended; the
@@ -39,9 +45,6 @@ _LONGEST_LINE = 64 * 1024
 _MOST_OUTPUT = 64 * 1024 * 1024
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _INFO, _WARNING = 20, 30
-
-Begin = Callable[[dict[str, Any]], Any]
-"""Becomes the run, in the forked child: replaces the process, or runs in it; gives the exit code if it returns."""
 
 
 def main(folder: str, alive: int) -> int:
