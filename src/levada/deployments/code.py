@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -159,6 +160,12 @@ def _walk(folder: Path) -> Iterator[Path]:
         here = Path(place)
         folders[:] = [name for name in folders if not _is_elsewhere(here / name)]
         yield from (here / name for name in names if name.endswith(".py") or name in _BESIDES)
+
+
+def python_files(folder: Path) -> list[Path]:
+    """The Python files below a folder that may be the author's, in order; at most `MOST_FILES`."""
+    found = [file for file in islice(_walk(folder), MOST_FILES) if file.suffix == ".py"]
+    return sorted(found, key=lambda file: (len(file.parts), file))
 
 
 def _is_elsewhere(folder: Path) -> bool:

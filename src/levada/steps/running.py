@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from levada.core.errors import LevadaError
+from levada.core.templates import MISSING
 from levada.steps.errors import StepExecutionError
 from levada.steps.folders import set_working_directory
 from levada.steps.git import git_clone
 from levada.steps.packages import pip_install_requirements, uv_sync
 from levada.steps.remote import pull_from_remote_storage
 from levada.steps.shell import run_shell_script
-from levada.steps.templating import LEFT, RUN_TIME, Find, fill, first_of, within
+from levada.steps.templating import RUN_TIME, Find, filled, first_of, within
 
 KNOWN: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -63,7 +64,7 @@ def run_step(step: Mapping[str, Any], outputs: Mapping[str, Any] | None = None, 
     function = function_of(name)
     try:
         own = {key: value for key, value in arguments.items() if key not in _RESERVED}
-        given = fill(own, first_of(_of_steps(outputs or {}), find))
+        given = filled(own, first_of(_of_steps(outputs or {}), find))
         inspect.signature(function).bind(**given)
     except TypeError as error:
         raise StepExecutionError(f"Step {name}: {error}.") from error
@@ -183,7 +184,7 @@ def _of_steps(outputs: Mapping[str, Any]) -> Find:
     def find(name: str) -> Any:
         beginning, *parts = name.split(".")
         if beginning not in outputs:
-            return LEFT
+            return MISSING
         return within(outputs[beginning], parts, name)
 
     return find

@@ -1,50 +1,32 @@
 """Placeholders in steps and project files: ``{{ step-id.key }}``, ``{{ $VARIABLE }}``, ``{{ levada.variables.name }}``.
 
-A text that is nothing but one placeholder takes the type of what stands for it; one inside a text becomes text.
+`levada.core.templates` says how they are filled; here is what the names stand for.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from levada.core.errors import ConfigurationError
+from levada.core.templates import MISSING, fill
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 _VARIABLES = ("levada.variables.", "prefect.variables.")
 _BLOCKS = ("levada.blocks.", "prefect.blocks.")
 
-LEFT = object()
-"""What a finder gives for a name that it does not know: the placeholder stays as it is."""
-
 Find = Callable[[str], Any]
+"""What a name stands for; `MISSING` when it does not know the name."""
 
 
-def fill(value: Any, find: Find) -> Any:
-    """A value with its placeholders filled, at any depth of dicts and lists.
+def filled(value: Any, find: Find) -> Any:
+    """A value with its placeholders filled, at any depth; names that nobody knows stay as they are."""
 
-    Args:
-        value: text, dict, list, or anything else, which stays as it is.
-        find: gives what a name stands for, or `LEFT`.
-    """
-    if isinstance(value, Mapping):
-        return {fill(key, find): fill(item, find) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [fill(item, find) for item in value]
-    if not isinstance(value, str) or "{{" not in value:
-        return value
-    whole = _PLACEHOLDER.fullmatch(value)
-    if whole is not None:
-        found = find(whole[1])
-        return value if found is LEFT else found
+    def known(name: str) -> Any:
+        found = find(name)
+        return f"{{{{ {name} }}}}" if found is MISSING else found
 
-    def put(match: re.Match[str]) -> str:
-        found = find(match[1])
-        return match[0] if found is LEFT else "" if found is None else str(found)
-
-    return _PLACEHOLDER.sub(put, value)
+    return fill(value, known)
 
 
 def from_environment(name: str) -> Any:
@@ -54,7 +36,7 @@ def from_environment(name: str) -> Any:
         ConfigurationError: there is no such environment variable.
     """
     if not name.startswith("$"):
-        return LEFT
+        return MISSING
     if name[1:] not in os.environ:
         raise ConfigurationError(f"The environment variable {name[1:]} is named as {{{{ {name} }}}}, and is not set.")
     return os.environ[name[1:]]
@@ -68,12 +50,12 @@ def from_variables(name: str) -> Any:
     """
     beginning = next((one for one in _VARIABLES if name.startswith(one)), None)
     if beginning is None:
-        return LEFT
+        return MISSING
     from levada.variables import Variable  # lazy: few values name variables, and they are asked of the control plane
 
     wanted, *parts = name.removeprefix(beginning).split(".")
-    found = Variable.get(wanted, default=LEFT)
-    if found is LEFT:
+    found = Variable.get(wanted, default=MISSING)
+    if found is MISSING:
         raise ConfigurationError(f"There is no variable {wanted!r}; `levada variable set {wanted} VALUE` makes it.")
     return within(found, parts, name)
 
@@ -103,7 +85,7 @@ def refuse_blocks(name: str) -> Any:
             f"{{{{ {name} }}}} names a block, and this version of Levada has none. Keep plain values in variables "
             "({{ levada.variables.NAME }}) and secrets in the environment ({{ $NAME }})."
         )
-    return LEFT
+    return MISSING
 
 
 def first_of(*finds: Find) -> Find:
@@ -112,9 +94,9 @@ def first_of(*finds: Find) -> Find:
     def find(name: str) -> Any:
         for one in finds:
             found = one(name)
-            if found is not LEFT:
+            if found is not MISSING:
                 return found
-        return LEFT
+        return MISSING
 
     return find
 
@@ -125,4 +107,4 @@ RUN_TIME: Find = first_of(from_environment, from_variables, refuse_blocks)
 
 def expand(value: Any) -> Any:
     """A value with variables and environment put in place, as a process that runs steps does it."""
-    return fill(value, RUN_TIME)
+    return filled(value, RUN_TIME)
