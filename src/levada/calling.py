@@ -10,8 +10,8 @@ from collections.abc import Generator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from levada.core.errors import MissingContextError, ServerRequired
-from levada.core.states import State, StateType
+from levada.core.errors import MissingContextError
+from levada.core.states import State
 from levada.engine import session as sessions
 from levada.engine import signals
 from levada.engine.calls import TaskCall, prepare
@@ -94,25 +94,6 @@ def runner_of(flow: FlowRunContext) -> Any:
                 runner.__enter__()
                 flow.task_runner = runner
     return runner
-
-
-def needs_server(task: Task[Any, Any]) -> ServerRequired:
-    """The error of a verb that hands a task to a worker."""
-    return ServerRequired(
-        f"Task {task.name!r} cannot be handed to a worker: workers are not in this version of Levada. "
-        "Call it, or submit it inside a flow, to run it in this process."
-    )
-
-
-def refuse_delay(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ServerRequired:
-    """Record a call that nobody can take, as cancelled, so that it is not forgotten; gives the error to raise."""
-    session = sessions.current()
-    call = prepare(task, task.signature.bind(args, kwargs), None, session)
-    now = session.clock.now_us()
-    call.open(now, started=False)
-    error = needs_server(task)
-    call.record(now, State(StateType.CANCELLED, message=str(error)), None, {"reason": str(error)})
-    return error
 
 
 def run_flow(

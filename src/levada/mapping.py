@@ -37,11 +37,38 @@ def map_task(
         raise ValueError(f"max_in_flight must be at least 1, got {max_in_flight}")
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}")
-    parameters = task.signature.bind(args, kwargs, apply_defaults=False)
-    spread, fixed = _split(task, parameters)
     if max_in_flight is not None:
+        spread, fixed = _split(task, task.signature.bind(args, kwargs, apply_defaults=False))
         items = ((_whole(task, fixed, given), given) for given in _zipped(spread))
         return MapStream(task, runner, items, wait_for, max_in_flight)
+    listed = _items(task, args, kwargs)
+    if observers.active:
+        observers.submitted(task.name, len(listed))
+    futures: FutureList[Any] = FutureList(_submitted(task, runner, listed, wait_for, batch))
+    return _states(futures) if return_state else futures
+
+
+def map_delayed(
+    task: Any, delayer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], return_state: bool, wait_for: Any
+) -> Any:
+    """What `Task.map` does with `deferred=True`."""
+    futures = delayer.map([parameters for parameters, _ in _items(task, args, kwargs)], wait_for)
+    return _states(futures) if return_state else futures
+
+
+def _states(futures: FutureList[Any]) -> list[Any]:
+    futures.wait()
+    return [future.state for future in futures]
+
+
+def _items(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[_Item]:
+    """The items of a call to map, all at once.
+
+    Raises:
+        MappingLengthMismatch: the iterables differ in length.
+        MappingMissingIterable: there is none.
+    """
+    spread, fixed = _split(task, task.signature.bind(args, kwargs, apply_defaults=False))
     columns = {name: _listed(values) for name, values in spread.items()}
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -49,15 +76,7 @@ def map_task(
             "Received iterable parameters with different lengths. Parameters for map must all be the same length. "
             f"Got lengths: {lengths}"
         )
-    total = next(iter(lengths.values()))
-    if observers.active:
-        observers.submitted(task.name, total)
-    listed = [(_whole(task, fixed, given), given) for given in _zipped(columns)]
-    futures: FutureList[Any] = FutureList(_submitted(task, runner, listed, wait_for, batch))
-    if return_state:
-        futures.wait()
-        return [future.state for future in futures]
-    return futures
+    return [(_whole(task, fixed, given), given) for given in _zipped(columns)]
 
 
 def _submitted(task: Any, runner: Any, listed: list[_Item], wait_for: Any, batch: int) -> Iterator[Future[Any]]:

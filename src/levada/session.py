@@ -106,6 +106,7 @@ def build() -> Session:
         session.parts["deliver"] = lambda: (
             shipper.away or shipper.await_acknowledgement(writer.sequence, _DELIVER_SECONDS)
         )
+        session.parts["arrival"] = lambda: (writer.sequence, shipper.acknowledged)
         session.on_close += [ear.stop, shipper.finish, journal.close, shipper.settle]
     else:
         session.on_close.append(journal.close)

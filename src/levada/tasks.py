@@ -1,22 +1,26 @@
 """Tasks: functions whose every call is recorded, retried, cached, timed and shown.
 
 Call a task like the function it is, inside a flow or outside; `submit` it to run beside other work; `map` it over
-many inputs; `delay` it to a worker.
+many inputs; `delay` it to a process that serves it.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from datetime import timedelta
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from levada.annotations import NotSet
+from levada.core.errors import ConfigurationError
 from levada.core.identity import home_of
 from levada.core.retries import RetryPolicy
 from levada.core.states import State
 from levada.definition import Definition, check_hooks, description_of, hooks_for_state, name_of, persistence, short
 from levada.engine import session as sessions
+
+if TYPE_CHECKING:
+    from levada.task_runs import DelayedFuture, Delayer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -282,7 +286,7 @@ class Task(Definition, Generic[P, R]):
             args: for the function; every iterable that is not text, bytes or `unmapped(...)` is spread.
             return_state: wait, and give the list of final states.
             wait_for: futures that must complete before any item starts.
-            deferred: hand the items to workers (needs a server).
+            deferred: hand the items over as `delay` does, from inside a flow or outside.
             max_in_flight: submit lazily, at most so many items at a time ahead of who consumes them; the result is
                 then a stream of futures in order, which takes constant memory for any number of items.
             batch: how many consecutive items go to a worker together; each is a task run of its own.
@@ -291,47 +295,110 @@ class Task(Definition, Generic[P, R]):
         Raises:
             MappingLengthMismatch: the iterables differ in length.
             MappingMissingIterable: there is none.
-            MissingContextError: called outside a flow.
+            MissingContextError: called outside a flow, and not deferred.
         """
-        from levada.calling import flow_for, needs_server, runner_of  # lazy: as in __call__
-        from levada.mapping import map_task  # lazy: only those who map need it
+        from levada.calling import flow_for, runner_of  # lazy: as in __call__
+        from levada.mapping import map_delayed, map_task  # lazy: only those who map need it
 
         if deferred:
-            raise needs_server(self)
+            return map_delayed(self, self.delay_options(), args, kwargs, return_state, wait_for)
         flow = flow_for(self, "map")
         return map_task(
             self, runner_of(flow), args, kwargs, return_state, wait_for, max_in_flight=max_in_flight, batch=batch
         )
 
-    def delay(self, *args: Any, **kwargs: Any) -> Any:
-        """Hand the task to a worker, from anywhere; comes with workers.
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> DelayedFuture[R]:
+        """Hand the call to a process that serves the task, from anywhere, and go on.
+
+        The call is recorded by the control plane before this returns: it waits until somebody serves the task
+        (`serve`, ``levada task serve``). Inside a flow a call is delayed once, however often the flow is taken up
+        again. A call whose process dies is executed again as often as the task has `retries`; see `delay_options`.
+
+        Args:
+            args: for the function; they are pickled. Futures in them are waited for first.
+            kwargs: for the function.
 
         Raises:
-            ServerRequired: always, in this version. The call is recorded first, so that it is not forgotten.
+            SerializationError: an argument cannot be pickled.
+            UpstreamTaskError: an input did not complete.
+            ServerUnavailable: the configured server does not answer; the call is not made.
         """
         return self.apply_async(args, kwargs)
 
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> DelayedFuture[R]:
+        """`delay` for coroutines: the event loop goes on while the control plane is told."""
+        import asyncio  # lazy: only async authors pay for it
+
+        return await asyncio.to_thread(self.apply_async, args, kwargs)
+
     def apply_async(
         self,
-        args: tuple[Any, ...] = (),
+        args: Iterable[Any] = (),
         kwargs: dict[str, Any] | None = None,
         wait_for: Any = None,
         dependencies: Any = None,
-    ) -> Any:
-        """`delay` with the arguments as a tuple and a dict."""
-        from levada.calling import refuse_delay  # lazy: as in __call__
+    ) -> DelayedFuture[R]:
+        """`delay` with the arguments as a tuple and a dict.
 
-        raise refuse_delay(self, tuple(args), kwargs or {})
-
-    def serve(self, *_: Any, **__: Any) -> None:
-        """Work on delayed calls of this task until stopped; comes with workers.
-
-        Raises:
-            ServerRequired: always, in this version.
+        Args:
+            args: positional arguments.
+            kwargs: arguments by name.
+            wait_for: futures that must complete before the call is handed over; they are waited for here.
+            dependencies: not looked at; the results of futures among the arguments are passed on.
         """
-        from levada.calling import needs_server  # lazy: as in __call__
+        del dependencies
+        return self.delay_options().apply_async(args, kwargs, wait_for)
 
-        raise needs_server(self)
+    def delay_options(
+        self,
+        *,
+        name: str | None = None,
+        idempotency_key: str | None = None,
+        scheduled_time: datetime | None = None,
+        delay_seconds: float | None = None,
+        priority: int = 0,
+        crash_retries: int | None = None,
+        tags: Iterable[str] = (),
+    ) -> Delayer:
+        """Say how a call is delayed: ``task.delay_options(delay_seconds=60).delay(1)``.
+
+        Args:
+            name: of its flow run.
+            idempotency_key: calls of the task with the same key are one call.
+            scheduled_time: when it is due, with a time zone; now unless given.
+            delay_seconds: due so many seconds from now.
+            priority: higher ones of a task are taken first.
+            crash_retries: how often it is executed again when its process is gone; the task's `retries` unless given.
+                0: at most once.
+            tags: of its flow run.
+        """
+        from levada.task_runs.delaying import Delayer, DelayOptions  # lazy: only tasks that are delayed need it
+
+        if delay_seconds is not None and scheduled_time is not None:
+            raise ConfigurationError("Say either `delay_seconds` or `scheduled_time`, not both.")
+        if scheduled_time is not None and scheduled_time.tzinfo is None:
+            raise ConfigurationError("`scheduled_time` has no time zone, so nobody knows when the call is due.")
+        options = DelayOptions(
+            name=name,
+            idempotency_key=idempotency_key,
+            scheduled_time=scheduled_time,
+            delay_seconds=delay_seconds,
+            priority=priority,
+            crash_retries=crash_retries,
+            tags=tuple(tags),
+        )
+        return Delayer(self, options)
+
+    def serve(self, *, limit: int | None = 10, status_server_port: int | None = None, **_: Any) -> None:
+        """Execute delayed calls of this task in this process, until Ctrl-C or SIGTERM; see `levada.task_worker.serve`.
+
+        Args:
+            limit: how many calls at once; None: any number.
+            status_server_port: answer at this port of this machine whether the process works.
+        """
+        from levada.task_worker import serve  # lazy: only processes that serve tasks need it
+
+        serve(self, limit=limit, status_server_port=status_server_port)
 
     def with_options(self, **options: Any) -> Task[P, R]:
         """The same task with other options; those not given stay, and None or an empty value clears.

@@ -10,10 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from levada.control.payloads import LARGEST_PARAMETERS
 from levada.core.errors import LevadaError, RequestInvalid, RequestTooLarge
 from levada.core.states import StateType
-from levada.wire.changes import NewFlowRun, ProposedState
+from levada.wire.changes import LARGEST_PARAMETERS, NewFlowRun, ProposedState
 from levada.wire.pools import BACKGROUND_POOL
 from levada.wire.records import Payload
 from levada.wire.verbs import Plane

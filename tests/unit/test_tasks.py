@@ -10,7 +10,7 @@ import pytest
 
 from levada import Task, flow, task
 from levada.cache_policies import NO_CACHE
-from levada.core.errors import MissingContextError, ReservedArgumentError, ServerRequired
+from levada.core.errors import MissingContextError, ReservedArgumentError
 from levada.core.states import StateType
 from levada.task_runners import ThreadPoolTaskRunner
 from levada.tasks import exponential_backoff
@@ -250,16 +250,6 @@ def test_submitting_needs_a_flow(verb, test_home: Harness):
     with pytest.raises(RuntimeError, match="Unable to determine task runner.*only inside a flow") as caught:
         getattr(add, verb)([1])
     assert isinstance(caught.value, MissingContextError)
-
-
-def test_a_delayed_call_is_recorded_and_refused_without_a_server(test_home: Harness):
-    with pytest.raises(ServerRequired, match="not in this version"):
-        add.delay(1)
-    with pytest.raises(ServerRequired, match="not in this version"):
-        add.apply_async((1,), {"y": 2})
-    with pytest.raises(ServerRequired, match="not in this version"):
-        add.serve()
-    assert [run.state_type for run in test_home.task_runs()] == [StateType.CANCELLED] * 2
 
 
 def test_a_task_calls_tasks(test_home: Harness):

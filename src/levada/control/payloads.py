@@ -11,12 +11,9 @@ from typing import Any
 import msgspec
 
 from levada.core.errors import RequestInvalid, RequestTooLarge
-from levada.wire.changes import NewFlowRun
+from levada.wire.changes import LARGEST_PARAMETERS, NewFlowRun
 from levada.wire.pools import BACKGROUND_POOL
 from levada.wire.records import Payload
-
-LARGEST_PARAMETERS = 512 * 1024
-"""Bytes of a run's parameters, as JSON or sealed."""
 
 MOST_SHOWN = 100
 _SHOWN = 120

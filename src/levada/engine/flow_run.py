@@ -274,6 +274,8 @@ def _open(ctx: FlowRunContext, start: Start, tracking: TaskCall | None) -> None:
 
 def _kept_parameters(ctx: FlowRunContext, parameters: dict[str, Any]) -> Payload | None:
     """The parameters, for a resume or a fork; of a subflow only what its parent would pass again is not kept."""
+    if ctx.order is not None and ctx.order.parameters is not None:
+        return None  # they stand in the record of who made the run, and large ones lie where every worker reads them
     if ctx.parent is not None and look(ctx.parameters, None, None).rich:
         return None
     kept: Payload = ctx.session.results.keep(parameters)

@@ -12,6 +12,9 @@ from levada.core.states import StateType
 from levada.wire.filters import FlowRunQuery
 from levada.wire.records import Payload
 
+LARGEST_PARAMETERS = 512 * 1024
+"""Bytes of a run's parameters, as JSON or sealed."""
+
 
 class NewFlowRun(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """A flow run to be made.
