@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import json
 
+from levada.cli.deployment_files import apply, build
 from levada.cli.deployment_versions import diff, promote, rollback, versions
 from levada.cli.home import control_plane, pages
 from levada.cli.main import Suggesting
@@ -43,7 +44,7 @@ def command() -> None:
     """
 
 
-for _verb in (versions, promote, rollback, diff):
+for _verb in (build, apply, versions, promote, rollback, diff):
     command.add_command(_verb)
 
 

@@ -1,9 +1,13 @@
-"""`levada flow`: which flows there are."""
+"""`levada flow`: which flows there are; serving one."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
+from levada.cli.deployment_options import add_parameters, entry_of, what_options, when_options
 from levada.cli.home import control_plane, pages
 from levada.cli.main import Suggesting
 from levada.cli.output import ago, output_option, print_json, print_table, state_cell
@@ -11,7 +15,7 @@ from levada.cli.output import ago, output_option, print_json, print_table, state
 
 @click.group("flow", cls=Suggesting)
 def command() -> None:
-    """Look at flows: all runs of one name."""
+    """Look at flows: all runs of one name; serve one."""
 
 
 @command.command("ls")
@@ -38,3 +42,27 @@ def ls(name: str | None, limit: int, output: str) -> None:
         ],
         empty="No flow ran here yet; `levada run FILE` runs one.",
     )
+
+
+@command.command("serve")
+@click.argument("entrypoint", metavar="FILE:FLOW")
+@click.option("-n", "--name", required=True, metavar="NAME", help="What the deployment is called.")
+@when_options
+@what_options
+@click.option("--limit", type=click.IntRange(min=1), help="How many runs at once; any number unless given.")
+@click.option(
+    "--pause-on-shutdown/--no-pause-on-shutdown",
+    default=True,
+    show_default=True,
+    help="Whether its schedules stand still after the end.",
+)
+def serve(entrypoint: str, name: str, limit: int | None, pause_on_shutdown: bool, **given: Any) -> None:
+    """Deploy a flow, and execute its runs in this process, until Ctrl-C."""
+    from levada.projects import Planned, Project  # lazy: usage errors need none of it
+    from levada.projects.deploying import make
+    from levada.serving import serve as served
+
+    entry = {"name": name, "entrypoint": entrypoint, **entry_of(given)}
+    deployment = make([Planned(Project(Path.cwd() / "levada.yaml", {}), (), entry)])[0]
+    add_parameters(deployment, given)
+    served(deployment, pause_on_shutdown=pause_on_shutdown, limit=limit)

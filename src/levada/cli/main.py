@@ -17,10 +17,12 @@ from levada.version import __version__
 
 NOUNS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run a flow from a file."),
+    "init": ("init", "Write a first project file, levada.yaml."),
+    "deploy": ("deploy", "Deploy flows, from a project file or an entrypoint."),
     "flow-run": ("flow_run", "Look at flow runs; resume, fork, cancel, delete and watch them."),
     "task-run": ("task_run", "Look at task runs, and cancel them."),
     "deployment": ("deployment", "Look at deployments; run, pause and schedule them, and choose their versions."),
-    "flow": ("flow", "Look at flows."),
+    "flow": ("flow", "Look at flows, and serve them."),
     "artifact": ("artifact", "Look at artifacts, and delete them."),
     "variable": ("variable", "Read and write variables."),
     "concurrency-limit": ("concurrency_limit", "Make and look at concurrency limits, and who holds them."),

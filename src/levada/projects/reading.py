@@ -33,6 +33,7 @@ class Project:
     Attributes:
         path: the file.
         data: what it holds, with anchors resolved.
+        lines: on which line everything stands; empty when it stands in no file.
     """
 
     path: Path
@@ -51,6 +52,8 @@ class Project:
 
     def error(self, at: At, problem: str) -> ProjectError:
         """An error about a place of the file."""
+        if not self.lines:  # what stands on a command line
+            return ProjectError(f"{dotted(at)}: {problem}" if at else problem)
         return ProjectError(f"{self.path.name}:{self.line(at)}: {dotted(at)}: {problem}")
 
     def line(self, at: At) -> int:
