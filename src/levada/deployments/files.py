@@ -55,6 +55,8 @@ def write_file(deployment: Deployment, path: Path) -> None:
         fields["pull"] = [step]
     if not fields.get("needs"):
         fields.pop("needs", None)
+    if "parameter_schema" in fields:  # what nobody edits stands last
+        fields["parameter_schema"] = fields.pop("parameter_schema")
     text = _HEAD.format(name=path.name, reference=_REFERENCE) + yaml.safe_dump(
         fields, sort_keys=False, allow_unicode=True
     )
