@@ -29,6 +29,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "why": ("why", "Say why a run is where it is, and what can be done."),
     "journal": ("journal", "Look at, verify and ship the journals of this home."),
     "worker": ("worker", "Execute runs of deployments: start workers, and look at them."),
+    "task": ("task", "Serve tasks: execute the calls that task.delay() hands over."),
     "agent": ("agent", "Start a worker under its older name."),
     "server": ("server", "Start, look at and stop the server; its services and keys."),
     "database": ("database", "Check, make, upgrade and reset the tables of the database."),

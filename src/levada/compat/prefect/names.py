@@ -147,6 +147,7 @@ MODULES: dict[str, Window] = {
     "prefect": _ROOT,
     "prefect.flows": Window("levada.flows"),
     "prefect.tasks": Window("levada.tasks"),
+    "prefect.task_worker": Window("levada.task_worker"),
     "prefect.futures": Window("levada.futures"),
     "prefect.states": Window(
         "levada.states",
