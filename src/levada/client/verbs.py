@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from levada.client.changing import Changing
 from levada.client.deploying import DeployingVerbs
+from levada.client.scheduling import SchedulingVerbs
 from levada.client.schemas.translate import fields_of
 from levada.client.server_only import NEEDS_SERVER
 from levada.control import ControlPlane
@@ -44,7 +45,7 @@ AnyRun = TypeVar("AnyRun", FlowRun, TaskRun)
 Query = TypeVar("Query", FlowRunQuery, TaskRunQuery, LogQuery, ArtifactQuery)
 
 
-class SyncLevadaClient(Changing, DeployingVerbs):
+class SyncLevadaClient(Changing, DeployingVerbs, SchedulingVerbs):
     """Verbs on a server, or on one home without a server.
 
     Lists take either a query of `levada.wire.filters`, or its fields as keywords, or filters in the shape other

@@ -7,17 +7,19 @@ from typing import Self
 from levada.control.administering import Administering
 from levada.control.auth.verbs import Admitting
 from levada.control.awaiting import Awaiting
+from levada.control.backfills import Backfilling
 from levada.control.base import DATABASE
 from levada.control.deploying import Deploying
 from levada.control.limits import Limits
 from levada.control.reading import Reading
 from levada.control.receiving import Receiving
+from levada.control.schedules import Scheduling
 from levada.control.variables import Variables
 
 __all__ = ["DATABASE", "ControlPlane"]
 
 
-class ControlPlane(Reading, Deploying, Receiving, Awaiting, Administering, Admitting):
+class ControlPlane(Reading, Deploying, Scheduling, Backfilling, Receiving, Awaiting, Administering, Admitting):
     """Answers for one home or one database: records in, rows, reasons and decisions out.
 
     It is `levada.wire.verbs.Plane`, carried out in this process. Reading verbs show what is in the store; call `drain`

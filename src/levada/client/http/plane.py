@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from levada.client.http.deployments import RemoteDeployments
 from levada.client.http.limits import RemoteLimits
+from levada.client.http.schedules import RemoteSchedules
 from levada.client.http.streams import messages
 from levada.client.http.transport import Transport
 from levada.client.http.variables import RemoteVariables
@@ -61,7 +62,7 @@ def named(run: Run) -> str:
     return segment(str(as_uuid(run)) if isinstance(run, bytes) else str(run))
 
 
-class RemotePlane(RemoteDeployments):
+class RemotePlane(RemoteDeployments, RemoteSchedules):
     """A control plane that is asked over HTTP.
 
     Args:

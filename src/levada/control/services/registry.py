@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from levada.control.services.backfiller import Backfiller
 from levada.control.services.base import Described, Service
 from levada.control.services.bulk_jobs import BulkJobs
 from levada.control.services.home_drain import HomeDrain
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SERVICES: tuple[type[Service[Any]], ...] = (
     Scheduler,
+    Backfiller,
     LeaseReconciler,
     HomeDrain,
     Outbox,
