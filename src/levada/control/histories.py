@@ -332,6 +332,7 @@ class Decided(NamedTuple):
         message, details: of the state.
         closes: it ends the epoch: nothing that a process may still record of it counts.
         reopens: it begins the next epoch, which no process owns yet.
+        epoch: that it is about, when that is one that nothing is known of yet; the newest unless given.
     """
 
     kind: StateType
@@ -341,6 +342,7 @@ class Decided(NamedTuple):
     details: dict[str, Any] | None = None
     closes: bool = False
     reopens: bool = False
+    epoch: int | None = None
 
 
 def decided(row: FlowRunRow, decision: Decided, now: int = 0) -> tuple[FlowRunRow, list[str]]:
@@ -365,6 +367,8 @@ def _decide(entries: list[Entry], base: int, epoch: int, decision: Decided) -> N
         delta = max(delta, newest[DELTA] + 1)
         if epoch > newest[0]:
             n = 0
+    if decision.epoch is not None and decision.epoch > epoch:
+        epoch, n, attempt = decision.epoch, 0, 0
     if decision.reopens:
         epoch, n, attempt = epoch + 1, 0, 0
     elif decision.closes:

@@ -12,11 +12,15 @@ from typing import Any
 from levada.control.histories import Decided, decided, decided_task, is_open, moment_of, result_of
 from levada.control.views import name_of_state, state_of
 from levada.core.rules import Effect, RunFacts, Verdict, Wish
-from levada.core.states import DEFAULT_NAMES, StateType, datetime_of, us_of
+from levada.core.states import DEFAULT_NAMES, FINAL_TYPES, StateType, datetime_of, us_of
 from levada.store.base import FlowRunRow, TaskRunRow, Transaction
 from levada.store.bodies import DETAILS, STATE_MASK, Entry, RunBody, TaskBody
+from levada.store.sql.work import CLAIMED, WorkTables
 from levada.wire.changes import Decision, ProposedState
 from levada.wire.records import STATE_CODES
+
+_ABOUT_PROCESSES = FINAL_TYPES | {StateType.CANCELLING}
+"""States that must stand over what a process records that a worker is starting."""
 
 LivesHere = Callable[[bytes], bool | None]
 
@@ -60,6 +64,17 @@ def is_executing(transaction: Transaction, writer: bytes | None, lives_here: Liv
     return lives_here(writer) is not None
 
 
+def claimed_epoch(transaction: Transaction, row: FlowRunRow) -> int | None:
+    """The epoch that a process of a worker is about to open; None when no worker has claimed the run.
+
+    Such a run counts as executed: its process may be starting. What is decided about it is decided about that epoch.
+    """
+    if row.pool is None or row.writer is not None or not is_open(row.state):
+        return None
+    work = WorkTables(transaction).get(row.id)
+    return None if work is None or work.stage != CLAIMED else work.epoch
+
+
 def flow_run_facts(transaction: Transaction, row: FlowRunRow, lives_here: LivesHere) -> RunFacts:
     """What the law is told of a flow run."""
     entries = RunBody.decode(row.body).entries
@@ -67,13 +82,16 @@ def flow_run_facts(transaction: Transaction, row: FlowRunRow, lives_here: LivesH
     if row.state == _SCHEDULED and scheduled is None:
         scheduled = row.expected
     suspended = row.state == _PAUSED and row.state_name == "Suspended"
+    executing = is_executing(transaction, row.writer, lives_here)
+    opens = None if executing else claimed_epoch(transaction, row)
     return RunFacts(
         title=f"Flow run {row.name!r}",
         now=transaction.now,
         state=state_of(row.state),
         name=name_of_state(row.state, row.state_name),
         epoch=row.epoch,
-        executing=is_open(row.state) and not suspended and is_executing(transaction, row.writer, lives_here),
+        executing=is_open(row.state) and not suspended and (executing or opens is not None),
+        opens=opens,
         keeps_result=_keeps_result(entries),
         scheduled_for=scheduled,
         pause_until=newest_moment(entries, "pause_timeout") if row.state == _PAUSED else None,
@@ -161,10 +179,20 @@ def decision_of(verdict: Verdict, wish: Wish, by: str, now: int) -> Decided | No
 
 
 def judged_flow_run(
-    row: FlowRunRow, verdict: Verdict, wish: Wish, by: str, now: int
+    row: FlowRunRow, verdict: Verdict, wish: Wish, by: str, now: int, opens: int | None = None
 ) -> tuple[FlowRunRow, list[str]] | None:
-    """The row, and the facts, of a flow run after a verdict; None when nothing changes."""
+    """The row, and the facts, of a flow run after a verdict; None when nothing changes.
+
+    Args:
+        row: the run.
+        verdict, wish: what the law says, and about what.
+        by: who asks.
+        now: microseconds since 1970.
+        opens: the epoch that a worker's process is about to open, to which a wish to cancel then belongs.
+    """
     decision = decision_of(verdict, wish, by, now)
+    if decision is not None and decision.kind in _ABOUT_PROCESSES:
+        decision = decision._replace(epoch=opens)
     return None if decision is None else decided(row, decision, now)
 
 

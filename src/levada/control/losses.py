@@ -60,12 +60,12 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
     before: dict[bytes, FlowRunRow] = {}
     lost: list[tuple[FlowRunRow, list[str]]] = []
     for row in transaction.flow_runs.open_of_writer(writer):
-        if _is_suspended(row):
+        if is_suspended(row):
             continue  # its process ended on purpose; somebody will resume it
         message, details = loss.verdict(process_of(row))
         before[row.id] = row
         crashed = crash_run(row, loss.at, message, details, transaction.now, closes=loss.closes)
-        again = None if row.state == CANCELLING else _scheduled_again(crashed[0], transaction.now)
+        again = None if row.state == CANCELLING else scheduled_again(crashed[0], transaction.now)
         lost.append(again or crashed)
         for task in transaction.task_runs.open_of_run(row.id):
             tasks[task.id] = crash_task(task, loss.at, message, details, transaction.now, closes=loss.closes)
@@ -80,8 +80,13 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
     return list(before), len(tasks)
 
 
-def _scheduled_again(row: FlowRunRow, now: int) -> tuple[FlowRunRow, list[str]] | None:
+def scheduled_again(row: FlowRunRow, now: int, how: str = "") -> tuple[FlowRunRow, list[str]] | None:
     """The row, and the facts, of a crashed run that is to be taken up once more; None when it stays Crashed.
+
+    Args:
+        row: the crashed run.
+        now: microseconds since 1970.
+        how: what happened, in a sentence; that its process is gone unless given.
 
     A subflow run stays so: the run that called it begins it again. So does one that was being cancelled.
     """
@@ -93,7 +98,8 @@ def _scheduled_again(row: FlowRunRow, now: int) -> tuple[FlowRunRow, list[str]] 
     times = crashes_of(body)
     if times > allowed:
         return None
-    said = f"{process_of(row)} is gone; this is crash retry {times} of {allowed}. It goes on once somebody takes it up."
+    how = how.rstrip(". ") or f"{process_of(row)} is gone"
+    said = f"{how}; this is crash retry {times} of {allowed}. It goes on once somebody takes it up."
     details = {"scheduled_time": datetime_of(now).isoformat(), CRASH_RETRY: times}
     return decided(row, Decided(StateType.SCHEDULED, "AwaitingRetry", now, said, details, reopens=True), now)
 
@@ -104,7 +110,8 @@ def open_with(transaction: Transaction, writer: bytes) -> set[bytes]:
     return runs | {task.run or task.id for task in transaction.task_runs.open_of_holder(writer)}
 
 
-def _is_suspended(row: FlowRunRow) -> bool:
+def is_suspended(row: FlowRunRow) -> bool:
+    """Whether the process of a run let it go, to be resumed later."""
     return row.state == _PAUSED and row.state_name == "Suspended"
 
 

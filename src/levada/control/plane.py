@@ -9,6 +9,7 @@ from levada.control.auth.verbs import Admitting
 from levada.control.awaiting import Awaiting
 from levada.control.backfills import Backfilling
 from levada.control.base import DATABASE
+from levada.control.claiming import Working
 from levada.control.deploying import Deploying
 from levada.control.limits import Limits
 from levada.control.reading import Reading
@@ -19,7 +20,7 @@ from levada.control.variables import Variables
 __all__ = ["DATABASE", "ControlPlane"]
 
 
-class ControlPlane(Reading, Deploying, Scheduling, Backfilling, Receiving, Awaiting, Administering, Admitting):
+class ControlPlane(Reading, Deploying, Working, Scheduling, Backfilling, Receiving, Awaiting, Administering, Admitting):
     """Answers for one home or one database: records in, rows, reasons and decisions out.
 
     It is `levada.wire.verbs.Plane`, carried out in this process. Reading verbs show what is in the store; call `drain`
@@ -29,6 +30,8 @@ class ControlPlane(Reading, Deploying, Scheduling, Backfilling, Receiving, Await
 
     def close(self) -> None:
         """Let wishes that wait be carried out, and close the store's connections."""
+        if "claims" in self.__dict__:
+            self.claims.close()
         self.wishes.close()
         if self._store is not None:
             self._store.close()

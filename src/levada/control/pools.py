@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import msgpack
 
 from levada.core.errors import ObjectNotFound, RequestInvalid
+from levada.store.sql.work import WorkTables
 from levada.wire.pools import DEFAULT_AGENT_POOL, PoolSpec
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ def pool_spec(transaction: Transaction, name: str) -> PoolSpec:
     Raises:
         ObjectNotFound: there is none of this name.
     """
-    rows = transaction.execute("SELECT body FROM work_pools WHERE name = ?", (name,))
-    if not rows:
-        raise ObjectNotFound(
-            f"There is no work pool {name!r}. Make it with `levada work-pool create {name} --type process`, or start a "
-            f"worker of it: `levada worker start --pool {name}`."
-        )
-    return msgpack.decode(rows[0][0], type=PoolSpec)
+    row = WorkTables(transaction).pool(name)
+    if row is None:
+        raise no_such_pool(name)
+    return row.spec
+
+
+def no_such_pool(name: str) -> ObjectNotFound:
+    """The error of one who names a pool that is not there."""
+    return ObjectNotFound(
+        f"There is no work pool {name!r}. Make it with `levada work-pool create {name} --type process`, or start a "
+        f"worker of it: `levada worker start --pool {name}`."
+    )
 
 
 def ensure_pool(transaction: Transaction, name: str) -> PoolSpec:

@@ -20,7 +20,8 @@ class RunFacts(Struct, frozen=True, kw_only=True):
         now: the moment of the decision, by the store's clock.
         state, name: the present state; None when nothing of it has arrived.
         epoch: the newest.
-        executing: a process that is not known to be gone has it.
+        executing: a process that is not known to be gone has it, or a worker is starting one.
+        opens: the epoch that the process of a worker is about to open; None when none is.
         keeps_result: it completed with a result that is kept.
         scheduled_for: the moment it waits for.
         pause_until: when its pause ends in failure; None when it may last for ever.
@@ -36,6 +37,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     name: str | None = None
     epoch: int = 1
     executing: bool = False
+    opens: int | None = None
     keeps_result: bool = False
     scheduled_for: int | None = None
     pause_until: int | None = None

@@ -456,6 +456,17 @@ class WorkTables:
         moment: int | None = self._execute(sql, (pool, after))[0][0]
         return moment
 
+    def not_due(self, pool: str, after: int, limit: int) -> list[bytes]:
+        """Runs of a pool whose time is to come, the earliest first."""
+        sql = "SELECT run FROM work WHERE pool = ? AND stage = 0 AND due > ? ORDER BY due LIMIT ?"
+        return [bytes(row[0]) for row in self._execute(sql, (pool, after, limit))]
+
+    def move_lane(self, lane: bytes, other: bytes, queue: str) -> None:
+        """Put all runs of a lane into another one of the same pool."""
+        values = (other, queue, lane)
+        self._execute("UPDATE work SET lane = ?, queue = ? WHERE lane = ? AND stage = 0", values)
+        self._execute("UPDATE work SET lane = ?, queue = ? WHERE lane = ? AND stage > 0", values)
+
     def waiting(self, pool: str, now: int, most: int) -> int:
         """How many runs of a pool are due and wait, counted up to `most`."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM work WHERE pool = ? AND stage = 0 AND due <= ? LIMIT ?) AS some"
