@@ -261,21 +261,18 @@ class DeploymentRun(NamedTuple):
         Raises:
             ObjectNotFound: there is no such deployment.
         """
-        if self.new.idempotency_key is None:
-            return Aims()
         row = deployment_row(transaction, self.deployment)
-        return Aims(key=_key_of(row, self.new))
+        return Aims(key=None if self.new.idempotency_key is None else _key_of(row, self.new), found=row)
 
     def carry_out(self, sheet: Sheet, aims: Aims) -> FlowRunRow:
         """The row of the new run, or of the one that the same key made.
 
         Raises:
-            ObjectNotFound: there is no such deployment, version or task run.
+            ObjectNotFound: there is no such version or task run.
             RequestInvalid, RequestTooLarge, InvalidNameError: it cannot be made; see `wanted_run`.
         """
         transaction = sheet.transaction
-        row = deployment_row(transaction, self.deployment)
-        chosen = release(transaction, row, self.new.version)
+        chosen = release(transaction, aims.found, self.new.version)
         check_overrides(transaction, chosen, self.new)
         return wanted_run(chosen, self.new, by=self.by).carry_out(sheet, aims)
 

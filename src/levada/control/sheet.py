@@ -28,10 +28,12 @@ class Aims(NamedTuple):
     Attributes:
         runs: flow runs, to be locked and loaded; those that are not there are no error yet.
         key: flow and idempotency key, to be locked and looked up.
+        found: what the wish found on the way, for itself.
     """
 
     runs: Sequence[bytes] = ()
     key: tuple[str, str] | None = None
+    found: Any = None
 
 
 class Sheet:
