@@ -108,6 +108,7 @@ def order_of(
         needs=Needs(),
         due=datetime_of(row.expected or row.created),
         recalls=recalls,
+        retries=body.openings[0].retries or None,
         grace=spec.cancel_grace,
         interval=None if interval is None else (datetime_of(interval[0]), datetime_of(interval[1])),
     )
