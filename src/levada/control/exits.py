@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from levada.control.histories import (
-    CANCELLING,
-    Decided,
-    crash_run,
-    crash_task,
-    decided,
-    decided_task,
-    facts_of_run,
-    is_open,
-    run_row,
-)
-from levada.control.losses import is_suspended, scheduled_again
+from levada.control.histories import CANCELLING, Decided, crash_run, crash_task, decided, facts_of_run, is_open, run_row
+from levada.control.losses import cancelled, is_suspended, scheduled_again
 from levada.control.queueing import WORK_TOPIC, epoch_to_open
 from levada.control.saving import save_flow_runs
 from levada.core.errors import ObjectNotFound
 from levada.core.states import StateType
 from levada.store.base import FlowRunRow
-from levada.store.bodies import N, RunBody
+from levada.store.bodies import DETAILS, MESSAGE, VERDICT, N, RunBody
 from levada.store.sql.work import CLAIMED, WAITING, WorkRow, WorkTables, packed
 from levada.wire.records import RunChanged
 
@@ -63,7 +53,8 @@ def report_exit(transaction: Transaction, pool: str, ended: RunExit) -> None:
     unopened = row.writer is None and epoch_to_open(row, body) == ended.epoch
     after = row, facts_of_run(body)
     if not is_open(row.state) or not (owned or unopened) or is_suspended(row):
-        pass  # it has gone on without this process, or was ended by it
+        # It has gone on without this process, or was ended by it, or somebody found that this is gone.
+        after = _explained(row, ended, transaction.now) or after
     elif unopened and (work is None or work.stage != CLAIMED or work.worker != ended.worker.bytes):
         return  # it was given to others meanwhile; what this process used is not theirs
     elif ended.cancelled or row.state == CANCELLING:
@@ -139,13 +130,24 @@ def _end(reason: str, kind: StateType, now: int, epoch: int) -> Decided:
 
 def _cancelled(transaction: Transaction, row: FlowRunRow, ended: RunExit) -> tuple[FlowRunRow, list[str]]:
     """The row of a run whose process is dead because it was cancelled; its task runs are cancelled with it."""
-    now = transaction.now
-    details = _details(ended)
-    message = "Cancelled: its process was stopped and is dead." if ended.begun else "Cancelled before it began."
-    with_it = Decided(StateType.CANCELLED, None, now, "Its flow run was cancelled.", details, closes=True)
-    for task in transaction.task_runs.open_of_run(row.id):
-        transaction.task_runs.replace([decided_task(task, with_it, now)])
-    return decided(row, Decided(StateType.CANCELLED, None, now, message, details, closes=True, epoch=ended.epoch), now)
+    message = "Its process was stopped and is dead." if ended.begun else "It had not begun."
+    found, tasks = cancelled(transaction, row, message, _details(ended), ended.epoch)
+    transaction.task_runs.replace(tasks)
+    return found
+
+
+def _explained(row: FlowRunRow, ended: RunExit, now: int) -> tuple[FlowRunRow, list[str]] | None:
+    """The row of a run that was found without its process before its worker said why; None where nothing is new."""
+    body = RunBody.decode(row.body)
+    reason = ended.reason
+    for entry in reversed(body.entries):
+        if entry[0] == ended.epoch and entry[2] & VERDICT and len(entry) > DETAILS:
+            if not reason or entry[MESSAGE] == reason:
+                return None
+            entry[MESSAGE] = reason
+            entry[DETAILS] = {**(entry[DETAILS] or {}), **_details(ended)}
+            return run_row(row.id, body, now), facts_of_run(body)
+    return None
 
 
 def _crashed(transaction: Transaction, row: FlowRunRow, ended: RunExit) -> tuple[FlowRunRow, list[str]]:

@@ -13,6 +13,7 @@ from levada.control.histories import (
     crash_task,
     crashes_of,
     decided,
+    decided_task,
 )
 from levada.control.saving import save_flow_runs
 from levada.core.states import StateType, datetime_of
@@ -64,6 +65,12 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
             continue  # its process ended on purpose; somebody will resume it
         message, details = loss.verdict(process_of(row))
         before[row.id] = row
+        if row.state == CANCELLING and not loss.closes:
+            # What was wanted has come about, whoever ended the process.
+            ended, cancelled_tasks = cancelled(transaction, row, message, details)
+            lost.append(ended)
+            tasks.update((task.id, task) for task in cancelled_tasks)
+            continue
         crashed = crash_run(row, loss.at, message, details, transaction.now, closes=loss.closes)
         again = None if row.state == CANCELLING else scheduled_again(crashed[0], transaction.now)
         lost.append(again or crashed)
@@ -78,6 +85,25 @@ def crash_what_is_open(transaction: Transaction, writer: bytes, loss: Loss) -> t
     for limit in LimitTables(transaction).delete_leases_of(writer):
         transaction.announce("limits", limit)  # its slots are free, and somebody may wait for them
     return list(before), len(tasks)
+
+
+def cancelled(
+    transaction: Transaction, row: FlowRunRow, message: str, details: dict[str, Any], epoch: int | None = None
+) -> tuple[tuple[FlowRunRow, list[str]], list[TaskRunRow]]:
+    """The row, and the facts, of a run that was cancelled and whose process is dead; and those of its task runs."""
+    now = transaction.now
+    with_it = Decided(StateType.CANCELLED, None, now, "Its flow run was cancelled.", details, closes=True)
+    tasks = [decided_task(task, with_it, now) for task in transaction.task_runs.open_of_run(row.id)]
+    decision = Decided(
+        StateType.CANCELLED,
+        None,
+        now,
+        f"Cancelled: {message[:1].lower()}{message[1:]}",
+        details,
+        closes=True,
+        epoch=epoch,
+    )
+    return decided(row, decision, now), tasks
 
 
 def scheduled_again(row: FlowRunRow, now: int, how: str = "") -> tuple[FlowRunRow, list[str]] | None:

@@ -214,7 +214,7 @@ class TestCancelling:
         finally:
             journal.close()
         plane.drain()
-        assert plane.read_flow_run(run).state_type is T.CRASHED
+        assert plane.read_flow_run(run).state_type is T.CANCELLED
 
     def test_a_run_whose_process_is_gone_is_cancelled_at_once(self, plane: ControlPlane) -> None:
         run, writer = running(plane)
