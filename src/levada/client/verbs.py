@@ -15,6 +15,7 @@ from levada.client.deploying import DeployingVerbs
 from levada.client.scheduling import SchedulingVerbs
 from levada.client.schemas.translate import fields_of
 from levada.client.server_only import NEEDS_SERVER
+from levada.client.working import WorkingVerbs
 from levada.control import ControlPlane
 from levada.core.errors import ObjectNotFound, ServerRequired
 from levada.core.limits import TAG_PREFIX
@@ -45,7 +46,7 @@ AnyRun = TypeVar("AnyRun", FlowRun, TaskRun)
 Query = TypeVar("Query", FlowRunQuery, TaskRunQuery, LogQuery, ArtifactQuery)
 
 
-class SyncLevadaClient(Changing, DeployingVerbs, SchedulingVerbs):
+class SyncLevadaClient(Changing, DeployingVerbs, SchedulingVerbs, WorkingVerbs):
     """Verbs on a server, or on one home without a server.
 
     Lists take either a query of `levada.wire.filters`, or its fields as keywords, or filters in the shape other

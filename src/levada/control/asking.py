@@ -160,13 +160,18 @@ class ClaimLine:
 
         return leave
 
+    def end(self) -> None:
+        """Let everybody go soon; who asks from now on is sent away."""
+        with self._lock:
+            self._closed = True
+            self._wake.notify_all()
+
     def close(self) -> None:
         """Answer everybody, and end the thread; who asks from now on is sent away."""
         if self._process != os.getpid():
             return
-        with self._lock:
-            thread, self._closed = self._thread, True
-            self._wake.notify_all()
+        self.end()
+        thread = self._thread
         if thread is not None:
             thread.join()
 

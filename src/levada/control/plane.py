@@ -33,6 +33,8 @@ class ControlPlane(Reading, Deploying, Working, Scheduling, Backfilling, Receivi
         if "claims" in self.__dict__:
             self.claims.close()
         self.wishes.close()
+        if "bus" in self.__dict__:
+            self.bus.close()
         if self._store is not None:
             self._store.close()
 

@@ -83,6 +83,7 @@ def create_app(
     stopping.when(feeds.close)
     words = Words(bus)
     stopping.when(words.close)
+    stopping.when(plane.claims.end)
     measured = metrics.Metrics(plane, services, feeds, gate)
     with warnings.catch_warnings():
         # Written so that every Litestar 2 understands it; the newest would rather have it written for Litestar 3.

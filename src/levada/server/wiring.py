@@ -92,7 +92,7 @@ def build(
         )
         if warning is not None:
             tell(warning)
-        bus = Bus(store)
+        bus = plane.bus
         host = ServiceHost(plane, settings, bus=bus) if services else None
     except BaseException:
         plane.close()

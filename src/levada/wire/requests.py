@@ -248,6 +248,18 @@ class RetentionView(Struct, omit_defaults=True, kw_only=True):
     last_result: Any = None
 
 
+class Move(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Where a run that waits is to go; what is None stays.
+
+    Attributes:
+        priority: of the runs of one queue, those with a higher number are taken first.
+        queue: of its pool.
+    """
+
+    priority: int | None = None
+    queue: str | None = None
+
+
 def _uuid(raw: bytes | None) -> UUID | None:
     return None if raw is None else UUID(bytes=raw)
 

@@ -16,6 +16,7 @@ from levada.client.http.schedules import RemoteSchedules
 from levada.client.http.streams import messages
 from levada.client.http.transport import Transport
 from levada.client.http.variables import RemoteVariables
+from levada.client.http.work import RemoteWork
 from levada.core.errors import ObjectNotFound
 from levada.core.ids import as_uuid
 from levada.core.states import StateType
@@ -62,7 +63,7 @@ def named(run: Run) -> str:
     return segment(str(as_uuid(run)) if isinstance(run, bytes) else str(run))
 
 
-class RemotePlane(RemoteDeployments, RemoteSchedules):
+class RemotePlane(RemoteDeployments, RemoteSchedules, RemoteWork):
     """A control plane that is asked over HTTP.
 
     Args:

@@ -28,6 +28,7 @@ from levada.server.api import (
     schedules,
     task_runs,
     variables,
+    work_pools,
 )
 
 ROUTERS: Final[list[Router]] = [
@@ -41,6 +42,9 @@ ROUTERS: Final[list[Router]] = [
     deployments.router,
     schedules.router,
     backfills.router,
+    work_pools.router,
+    work_pools.workers,
+    work_pools.moves,
     variables.router,
     concurrency_limits.router,
     events.router,

@@ -17,7 +17,19 @@ from msgspec.json import schema_components
 
 from levada.server import health, session
 from levada.server.requests import MSGPACK
-from levada.wire import changes, deployments, events, filters, ingest, objects, pages, problems, records, requests
+from levada.wire import (
+    changes,
+    deployments,
+    events,
+    filters,
+    ingest,
+    objects,
+    pages,
+    pools,
+    problems,
+    records,
+    requests,
+)
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -34,6 +46,7 @@ _HOMES: Final[tuple[ModuleType, ...]] = (
     session,
     objects,
     pages,
+    pools,
     problems,
     records,
     requests,
@@ -49,6 +62,9 @@ PATH_PARTS: Final[dict[str, str]] = {
     "artifact": "An artifact: its key (the latest of it), its id, or the beginning of that.",
     "deployment": "A deployment: its id, `flow/name` (written `flow~1name`), or a name that only it has.",
     "number": "Number of the version.",
+    "pool": "A work pool, by name. A `/` in it is written `~1`, a `~` is written `~0`.",
+    "queue": "A queue of the pool, by name.",
+    "worker": "Id of the worker.",
     "name": "The name. A `/` in it is written `~1`, a `~` is written `~0`.",
     "key": "The key. A `/` in it is written `~1`, a `~` is written `~0`.",
     "job": "Id of the bulk job.",
@@ -76,6 +92,8 @@ QUERY_PARTS: Final[dict[str, str]] = {
     "flow_name": "Only runs of these flows.",
     "logger": "Only lines of these loggers.",
     "text": "Only what contains this text.",
+    "pool": "Only of this work pool.",
+    "queue": "Only of this queue.",
 }
 """What the parameters in queries mean, unless their handler says so."""
 
