@@ -469,7 +469,7 @@ class WorkTables:
 
     def waiting(self, pool: str, now: int, most: int) -> int:
         """How many runs of a pool are due and wait, counted up to `most`."""
-        sql = "SELECT count(*) FROM (SELECT 1 FROM work WHERE pool = ? AND stage = 0 AND due <= ? LIMIT ?) AS some"
+        sql = "SELECT count(*) FROM (SELECT 1 FROM work WHERE pool = ? AND stage = 0 AND due <= ? LIMIT ?) AS found"
         count: int = self._execute(sql, (pool, now, most))[0][0]
         return count
 
@@ -479,7 +479,7 @@ class WorkTables:
         for lane in lanes:
             if found >= most:
                 break
-            sql = "SELECT count(*) FROM (SELECT 1 FROM work WHERE lane = ? AND stage = 0 AND due <= ? LIMIT ?) AS some"
+            sql = "SELECT count(*) FROM (SELECT 1 FROM work WHERE lane = ? AND stage = 0 AND due <= ? LIMIT ?) AS found"
             found += self._execute(sql, (lane, now, most - found))[0][0]
         return found
 
