@@ -62,10 +62,11 @@ def test_a_module_can_be_run():
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("from prefect import serve", "call the flow to run it in this process"),
         ("from prefect import resume_flow_run", "levada.recovery.resume"),
         ("from prefect.blocks.system import Secret", "not available on Levada"),
-        ("from prefect.deployments import run_deployment", "not available on Levada"),
+        ("from prefect.runner import Runner", "levada worker start"),
+        ("from prefect.docker import DockerImage", "container pools"),
+        ("from prefect.server.models import flows", "an API of its own"),
         ("from prefect.events import emit_event", "not available on Levada"),
         ("from prefect.nonsense import x", "no counterpart"),
         ("from prefect.tasks import nonsense", "no counterpart"),

@@ -105,9 +105,25 @@ _ERRORS = {
     "PrefectSignal": "levada.exceptions:LevadaSignal",
 }
 
+_DEPLOYMENTS = Window(
+    "levada.deployments",
+    made={name: _guessed("levada.deployments", name) for name in ("run_deployment", "deploy")}
+    | {
+        name: _guessing_class("levada.deployments", "Deployment", "apply")
+        for name in ("Deployment", "RunnerDeployment")
+    },
+)
+
+_SCHEDULES = Window("levada.schedules")
+
+_STEPS = Window("levada.steps")
+
 _ROOT = Window(
     "levada",
     renamed={
+        "serve": "levada.serving:serve",
+        "aserve": "levada.serving:aserve",
+        "adeploy": "levada.deployments:adeploy",
         "__version_info__": "levada.version:__version__",
         "State": "levada.core.states:State",
         "disable_run_logger": "levada.logging:disable_run_logger",
@@ -125,6 +141,7 @@ _ROOT = Window(
         "Transaction": "levada.transactions:Transaction",
         "exponential_backoff": "levada.core.retries:exponential_backoff",
     },
+    made={"deploy": _guessed("levada.deployments", "deploy")},
     only=("__version__",),
 )
 
@@ -140,6 +157,12 @@ _OBJECTS = Window(
         "Variable": "levada.wire.objects:VariableView",
         "GlobalConcurrencyLimit": "levada.wire.objects:LimitView",
         "TERMINAL_STATES": "levada.states:TERMINAL_STATES",
+        "ConcurrencyLimitConfig": "levada.deployments:ConcurrencyLimitConfig",
+        "ConcurrencyLimitStrategy": "levada.deployments:ConcurrencyLimitStrategy",
+        "Deployment": "levada.wire.deployments:Deployment",
+        "WorkPool": "levada.wire.pools:WorkPool",
+        "WorkQueue": "levada.wire.pools:WorkQueue",
+        "Worker": "levada.wire.pools:Worker",
     },
 )
 
@@ -204,6 +227,27 @@ MODULES: dict[str, Window] = {
             "SyncPrefectClient": "levada.orchestration:SyncLevadaClient",
         },
     ),
+    "prefect.deployments": _DEPLOYMENTS,
+    "prefect.deployments.base": _DEPLOYMENTS,
+    "prefect.deployments.deployments": _DEPLOYMENTS,
+    "prefect.deployments.flow_runs": _DEPLOYMENTS,
+    "prefect.deployments.runner": _DEPLOYMENTS,
+    "prefect.deployments.steps": _STEPS,
+    "prefect.deployments.steps.core": _STEPS,
+    "prefect.deployments.steps.pull": _STEPS,
+    "prefect.deployments.steps.utility": _STEPS,
+    "prefect.schedules": _SCHEDULES,
+    "prefect.client.schemas.schedules": _SCHEDULES,
+    "prefect.server": Window("levada.schedules", only=()),
+    "prefect.server.schemas": Window("levada.schedules", only=()),
+    "prefect.server.schemas.schedules": _SCHEDULES,
+    "prefect.orion": Window("levada.schedules", only=()),
+    "prefect.orion.schemas": Window("levada.schedules", only=()),
+    "prefect.orion.schemas.schedules": _SCHEDULES,
+    "prefect.runner": Window("levada.runner"),
+    "prefect.runner.storage": Window("levada.runner.storage"),
+    "prefect.types": Window("levada.deployments", only=()),
+    "prefect.types.entrypoint": Window("levada.deployments", only=("EntrypointType",)),
     "prefect.client.schemas": _OBJECTS,
     "prefect.client.schemas.objects": _OBJECTS,
     "prefect.client.schemas.filters": Window("levada.client.schemas.filters"),
@@ -211,12 +255,10 @@ MODULES: dict[str, Window] = {
 }
 """Every module of the alias."""
 
-_SERVER = "it comes with deployments and workers, which this version of Levada does not have"
+_SERVER = "it is not in this version of Levada"
 
 REFUSED: dict[str, str] = {
-    "prefect.serve": f"{_SERVER}; call the flow to run it in this process.",
-    "prefect.aserve": f"{_SERVER}; call the flow to run it in this process.",
-    "prefect.deploy": f"{_SERVER}; call the flow to run it in this process.",
+    "prefect.runner.Runner": "call `serve(*deployments)`, or start `levada worker start`.",
     "prefect.pause_flow_run": f"{_SERVER}.",
     "prefect.apause_flow_run": f"{_SERVER}.",
     "prefect.suspend_flow_run": f"{_SERVER}.",
@@ -228,11 +270,9 @@ REFUSED: dict[str, str] = {
 """Names that have no counterpart, and what to use instead."""
 
 REFUSED_MODULES: dict[str, str] = {
-    "prefect.deployments": f"{_SERVER}.",
     "prefect.flow_runs": f"{_SERVER}; `levada.recovery.resume` resumes local runs.",
-    "prefect.schedules": f"{_SERVER}.",
-    "prefect.runner": f"{_SERVER}.",
-    "prefect.workers": f"{_SERVER}.",
+    "prefect.workers": "workers are started with `levada worker start`.",
+    "prefect.docker": "images come with container pools, which this version of Levada does not have.",
     "prefect.events": f"{_SERVER}.",
     "prefect.automations": f"{_SERVER}.",
     "prefect.blocks": f"{_SERVER}; `levada.variables.Variable` keeps plain values.",
