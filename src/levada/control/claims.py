@@ -117,8 +117,13 @@ def _give_out(place: Place, lanes: Sequence[LaneRow], asks: Sequence[Asking], se
         more=more,
     )
     taken: dict[int, list[bytes]] = {}
+    deployments = {lane.key: lane.deployment for lane in standing.lanes}
     for one in outcome.taken:
-        taken.setdefault(one.ask, []).append(one.head.run)
+        deadline = standing.deadlines.get(deployments[one.lane] or b"")
+        if deadline is not None and place.now - one.head.due > deadline * 1e6:
+            served.broken.append(Broken(one.head.run, too_late(deadline)))
+        else:
+            taken.setdefault(one.ask, []).append(one.head.run)
     for number, runs in taken.items():
         worker = asks[number].request.worker.bytes
         got = place.tables.take(worker, runs, place.now)
@@ -129,6 +134,11 @@ def _give_out(place: Place, lanes: Sequence[LaneRow], asks: Sequence[Asking], se
         block = outcome.blocked.get(lane.key)
         if block is not None and block.kind == "limit" and lane.deployment is not None:
             _note_collision(standing.strategies, lane, block, standing.slots, served)
+
+
+def too_late(deadline: float) -> str:
+    """Why a run is skipped whose start deadline has passed."""
+    return f"It could not begin within {deadline:g} seconds after it was due (start_deadline), so it was skipped."
 
 
 def _note_collision(

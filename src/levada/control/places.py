@@ -40,6 +40,7 @@ class Standing(NamedTuple):
         lanes: those of which runs are due.
         slots, held, shares: as `levada.core.claims.assign` takes them.
         strategies: what becomes of runs that find their deployment full.
+        deadlines: seconds after being due within which a run must begin, by deployment.
     """
 
     lanes: list[law.Lane]
@@ -47,6 +48,7 @@ class Standing(NamedTuple):
     held: dict[str, int]
     shares: dict[tuple[str, str], int]
     strategies: dict[bytes, str]
+    deadlines: dict[bytes, float]
 
 
 class Place:
@@ -110,7 +112,12 @@ class Place:
         slots, strategies = self._slots(waiting, queues, deployments, backfills)
         held, shares = self._held(lanes, slots)
         made = [self._lane(lane, queues.get(lane.body.queue), slots, backfills) for lane in waiting]
-        return Standing(made, slots, held, shares, strategies)
+        deadlines = {
+            key: spec.start_deadline
+            for key, spec in ((key, row.spec) for key, row in deployments.items())
+            if spec.start_deadline is not None
+        }
+        return Standing(made, slots, held, shares, strategies, deadlines)
 
     def _slots(
         self,

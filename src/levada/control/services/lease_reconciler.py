@@ -75,7 +75,7 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         away for long.
         """
         transaction.lock(ALIVE)
-        watch = _watch(transaction)
+        watch = watch_of(transaction)
         missed = 0 if watch.alive is None else transaction.now - watch.alive
         if watch.alive is not None and STAMP_PART < missed / self.config.lease_us <= OUTAGE_PART:
             transaction.execute("UPDATE writers SET expires = expires + ? WHERE expires IS NOT NULL", (missed,))
@@ -111,7 +111,7 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
 
     def _look(self, now: int) -> tuple[Presence, list[bytes]]:
         with self.plane.store.read() as transaction:
-            watch = _watch(transaction)
+            watch = watch_of(transaction)
             presence = observe(watch, now, self.config.lease_us)
             expired = []
             if presence.may_judge:
@@ -127,7 +127,7 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
     def _note(self, transaction: Transaction, now: int) -> Presence:
         """Write down that the control plane is there; after an outage also that everybody has a fresh lease."""
         transaction.lock(ALIVE)
-        presence = observe(_watch(transaction), now, self.config.lease_us)
+        presence = observe(watch_of(transaction), now, self.config.lease_us)
         transaction.meta.set(ALIVE, _encode(presence.watch))
         if presence.absent_since is not None and presence.absent_since < now:
             _logger.info(
@@ -169,7 +169,8 @@ class LeaseReconciler(Service[LeaseReconcilerConfig]):
         return len(runs)
 
 
-def _watch(transaction: Transaction) -> Watch:
+def watch_of(transaction: Transaction) -> Watch:
+    """What the control plane remembers of its own presence."""
     found = transaction.meta.get(ALIVE)
     return Watch() if found is None else _decode(found)
 

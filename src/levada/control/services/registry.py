@@ -17,6 +17,7 @@ from levada.control.services.retention import Retention
 from levada.control.services.scheduler import Scheduler
 from levada.control.services.sizes import Sizes
 from levada.control.services.text_index import TextIndex
+from levada.control.services.worker_reconciler import WorkerReconciler
 from levada.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ SERVICES: tuple[type[Service[Any]], ...] = (
     Scheduler,
     Backfiller,
     LeaseReconciler,
+    WorkerReconciler,
     HomeDrain,
     Outbox,
     LateRuns,

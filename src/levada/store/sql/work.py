@@ -483,6 +483,59 @@ class WorkTables:
             found += self._execute(sql, (lane, now, most - found))[0][0]
         return found
 
+    def of_lost_workers(self, now: int, limit: int) -> list[bytes]:
+        """Runs that were claimed and not begun, of workers that have not asked in time or were forgotten."""
+        sql = (
+            "SELECT w.run FROM work AS w LEFT JOIN workers AS k ON k.id = w.worker "
+            "WHERE w.stage > 0 AND w.stage = 1 AND (k.id IS NULL OR k.expires <= ?) LIMIT ?"
+        )
+        return [bytes(row[0]) for row in self._execute(sql, (now, limit))]
+
+    def walk(self, after: bytes, limit: int) -> list[WorkRow]:
+        """Rows by id, those behind one."""
+        sql = f"SELECT {_WORK} FROM work WHERE run > ? ORDER BY run LIMIT ?"
+        return [_work_row(row) for row in self._execute(sql, (after, limit))]
+
+    def held_runs(self) -> list[bytes]:
+        """All runs that were taken and have not ended."""
+        return [bytes(row[0]) for row in self._execute("SELECT run FROM work WHERE stage > 0")]
+
+    def ended_among(self, runs: Sequence[bytes]) -> list[bytes]:
+        """Those of some rows whose runs have ended, or are not there."""
+        found = []
+        for some in _some(runs):
+            sql = (
+                "SELECT w.run FROM work AS w LEFT JOIN flow_runs AS r ON r.id = w.run "
+                f"WHERE w.run IN ({marks(some)}) AND (r.id IS NULL OR (r.state >= 5 AND r.state <> 15))"
+            )
+            found += [bytes(row[0]) for row in self._execute(sql, some)]
+        return found
+
+    def all_lanes(self) -> dict[bytes, LaneBody]:
+        """Every lane."""
+        return {bytes(row[0]): _lane_of(row[1]) for row in self._execute("SELECT id, body FROM lanes")}
+
+    def lanes_with_runs(self, lanes: Sequence[bytes]) -> list[bytes]:
+        """Those of some lanes, removed ones too, in which runs wait."""
+        sql = "SELECT 1 FROM work WHERE lane = ? AND stage = 0 LIMIT 1"
+        return [lane for lane in lanes if self._execute(sql, (lane,))]
+
+    def put_into(self, run: bytes, lane: bytes, other: bytes) -> None:
+        """Put one run into another lane, unless it went elsewhere meanwhile."""
+        self._execute("UPDATE work SET lane = ? WHERE run = ? AND lane = ?", (other, run, lane))
+
+    def deployments_in_lanes(self) -> dict[bytes, int]:
+        """Deployments of which runs are in pools, and when they were last changed."""
+        rows = self._execute(
+            "SELECT d.id, d.updated FROM deployments AS d "
+            "WHERE d.id IN (SELECT deployment FROM lanes WHERE deployment IS NOT NULL)"
+        )
+        return {bytes(key): updated for key, updated in rows}
+
+    def forget_workers(self, before: int) -> None:
+        """Remove workers that went silent before a moment."""
+        self._execute("DELETE FROM workers WHERE expires < ?", (before,))
+
     def passed_deadline(self, deployment: bytes, before: int, limit: int) -> list[bytes]:
         """Waiting runs of a deployment that were due before a moment."""
         sql = "SELECT run FROM work WHERE deployment = ? AND stage = 0 AND due < ? LIMIT ?"
