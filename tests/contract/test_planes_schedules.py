@@ -203,7 +203,7 @@ def test_both_planes_refuse_the_same(planes: Pair, plane: Plane) -> None:
 
 def backfill_runs(plane: Plane) -> list[FlowRun]:
     found: list[FlowRun] = plane.read_flow_runs(FlowRunQuery(tags_all=["backfill"], limit=200)).items
-    return sorted(found, key=lambda run: str(run.data_interval))
+    return sorted(found, key=lambda run: run.data_interval or ())
 
 
 def turn(planes: Pair) -> int:

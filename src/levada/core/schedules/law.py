@@ -108,7 +108,7 @@ def occurrences(plan: Plan, after: int) -> Iterator[int]:
     """The times of a plan after a moment, in order, without end unless the plan has one."""
     moment = after if plan.start is None else max(after, plan.start - 1)
     zone = plan.rule.zone if plan.blackout else None
-    while True:
+    while moment < LAST_MOMENT:
         for nominal in plan.rule.after(moment):
             if plan.end is not None and nominal > plan.end:
                 return
