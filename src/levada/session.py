@@ -107,6 +107,7 @@ def build() -> Session:
             shipper.away or shipper.await_acknowledgement(writer.sequence, _DELIVER_SECONDS)
         )
         session.parts["arrival"] = lambda: (writer.sequence, shipper.acknowledged)
+        session.parts["await_arrival"] = shipper.await_acknowledgement
         session.on_close += [ear.stop, shipper.finish, journal.close, shipper.settle]
     else:
         session.on_close.append(journal.close)

@@ -79,18 +79,25 @@ class Sender:
         settings = session.settings
 
         @cache
-        def plane() -> Plane:
-            return plane_of(settings, session.home, version=__version__, deliver=lambda: deliver(session))
+        def plane(max_retries: int | None) -> Plane:
+            return plane_of(
+                settings,
+                session.home,
+                version=__version__,
+                max_retries=max_retries,
+                deliver=lambda: deliver(session),
+            )
 
         self._plane = plane
         self._lock = threading.Lock()
-        self.watcher = RunWatcher(self.plane, session.results.load)
+        # Who waits comes back by itself; it need not be made to wait by what cannot be reached.
+        self.watcher = RunWatcher(lambda: self.plane(0), session.results.load)
         session.on_close.insert(0, self.watcher.close)
 
-    def plane(self) -> Plane:
+    def plane(self, max_retries: int | None = None) -> Plane:
         """The control plane; opened when first asked for."""
         with self._lock:
-            return self._plane()
+            return self._plane(max_retries if self._session.settings.api.url else None)
 
     def send(self, task: Task[Any, Any], parameters: dict[str, Any], options: DelayOptions, key: str | None) -> Any:
         """Hand one call over; its arguments are final.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,9 @@ from levada.recovery import start_of
 if TYPE_CHECKING:
     from levada.tasks import Task
     from levada.wire.pools import WorkOrder
+
+PATIENCE_SECONDS: Final = 5.0
+"""After which it is said that the server does not answer."""
 
 NOT_EXECUTED: Final = "The call could not be executed"
 
@@ -121,6 +125,7 @@ def _start(order: WorkOrder) -> Start:
 
 def _called(task: Task[Any, Any]) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
+        _await_being_known()
         made = _prepared(task, args, kwargs)
         return _outcome(made, drive(task_steps(made), made.session.clock))
 
@@ -130,11 +135,25 @@ def _called(task: Task[Any, Any]) -> Any:
 
 def _awaited(task: Task[Any, Any]) -> Any:
     async def call(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.to_thread(_await_being_known)
         made = _prepared(task, args, kwargs)
         return _outcome(made, await adrive(task_steps(made), made.session.clock))
 
     call.__name__ = call.__qualname__ = task.name
     return call
+
+
+def _await_being_known() -> None:
+    """Wait until the server knows that the call has begun, so that it is never begun by two.
+
+    A process that could not say so before it died, or before the server gave the call to another, has executed nothing.
+    """
+    parts = sessions.current().parts
+    if "arrival" not in parts:
+        return  # the journal lies on this machine, and is looked at before a call is given to anybody else
+    written, _ = parts["arrival"]()
+    while not parts["await_arrival"](written, PATIENCE_SECONDS):
+        _log.warning("The server does not answer, so a call that was taken has not begun yet; it is tried again.")
 
 
 def _prepared(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCall:
