@@ -46,7 +46,7 @@ def sleep_in_c():
 @flow(on_cancellation=[note])
 def hold_the_interpreter():
     begun()
-    for _ in range(600):
+    while True:
         ctypes.PyDLL(None).usleep(60_000_000)
 
 @flow(on_cancellation=[note])

@@ -40,6 +40,10 @@ _pending: Callable[[Any], None] | None = None
 """What the main thread is to do, with the frame it stands in, when the signal that wakes it arrives."""
 
 
+cancelled_by_signal: Callable[[], str | None] | None = None
+"""Asked when the process is told to terminate: why the run is cancelled by that; None when it only has to end."""
+
+
 def enter(ctx: FlowRunContext) -> None:
     """A flow's function is about to run."""
     with _lock:
@@ -259,6 +263,8 @@ def _on_signal(number: int, frame: Any) -> None:
     elif (cancelled := next((ctx for ctx in here if ctx.cancel_requested), None)) is not None:
         # Whoever cancelled it grows impatient; that does not change how it ends.
         error = RunCancelled("Cancelled on request.", run=cancelled.run)
+    elif here and cancelled_by_signal is not None and (reason := cancelled_by_signal()) is not None:
+        error = RunCancelled(reason, run=here[0].run)
     else:
         error = TerminationSignal(number)
     if here and here[-1].loop is not None:

@@ -13,7 +13,7 @@ import msgspec
 
 from levada.calling import run_flow
 from levada.core.errors import ConfigurationError, LevadaError, ScriptError
-from levada.engine import mailbox
+from levada.engine import mailbox, signals
 from levada.engine import session as sessions
 from levada.engine.flow_run import Start
 from levada.execution.refusal import record_refusal
@@ -171,10 +171,16 @@ def _pass_cancellation_on(order: WorkOrder, folder: Path) -> None:
     supervisor = os.environ.get("_LEVADA_SUPERVISOR")
     if supervisor is None or not supervisor.isdecimal() or int(supervisor) != os.getppid():
         return
-    pid, run = int(supervisor), order.run.bytes
+    pid, run, stop = int(supervisor), order.run.bytes, folder / "stop"
+
+    def why() -> str | None:
+        try:
+            found = msgspec.json.decode(stop.read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None  # nobody asked for anything
+        return str(found["reason"]) if found.get("kind") == "cancel" else None
 
     def tell(cancelled: bytes, reason: str) -> None:
-        stop = folder / "stop"
         if cancelled != run or stop.exists():
             return
         unfinished = folder / f"stop.{os.getpid()}"
@@ -184,3 +190,4 @@ def _pass_cancellation_on(order: WorkOrder, folder: Path) -> None:
             os.kill(pid, signal.SIGUSR1)
 
     mailbox.on_cancel.append(tell)
+    signals.cancelled_by_signal = why
