@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from levada.control.histories import is_open, tags_of, told
+from levada.control.histories import is_open, moment_of, tags_of, told
 from levada.core.limits import TAG_PREFIX
 from levada.core.states import StateType
 from levada.store.base import UNKNOWN_STATE, FlowRunRow, Transaction
-from levada.store.bodies import DECIDED, VERDICT, RunBody
+from levada.store.bodies import DECIDED, DETAILS, VERDICT, RunBody
 from levada.store.limits import LimitTables
 from levada.store.sql.deployments import DeploymentTable
 from levada.store.sql.work import BEGUN, CLAIMED, WAITING, LaneBody, WorkBody, WorkRow, WorkTables, packed
@@ -151,12 +151,20 @@ def _work_row(row: FlowRunRow, body: RunBody, lane: LaneBody | None, there: Work
         lane=lane.id,
         stage=stage,
         priority=body.openings[0].priority if body.openings else 0,
-        due=row.expected or row.created,
+        due=_due(row, body),
         since=since,
         epoch=epoch,
         worker=worker,
         body=packed(told_of),
     )
+
+
+def _due(row: FlowRunRow, body: RunBody) -> int:
+    """Before when a run is not to be taken: what its newest state says; of one that is taken up again, that moment."""
+    newest = body.entries[-1] if body.entries else []
+    details = newest[DETAILS] if len(newest) > DETAILS else None
+    moment = moment_of(details.get("scheduled_time")) if isinstance(details, dict) else None
+    return moment or row.expected or row.created
 
 
 def _wanted(row: FlowRunRow, body: RunBody) -> Wanted:
