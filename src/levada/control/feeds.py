@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from levada.control.bus import Bus, Heard
+    from levada.control.bus import Bus, Heard, Subscription
     from levada.store.base import Store, Transaction
 
 RING: Final = 4096
@@ -138,12 +138,19 @@ class Feed(ABC, Generic[W]):
         """
         with self._lock:
             if self._thread is None and not self.closed:
-                with self.store.read() as transaction:
-                    self.begin(transaction)
+                # First of all, so that nothing is announced between the beginning and the first who hears it.
+                subscription = self._bus.subscribe(self.topics, self._woken.set)
+                try:
+                    with self.store.read() as transaction:
+                        self.begin(transaction)
+                except BaseException:
+                    self._bus.unsubscribe(subscription)
+                    raise
                 self._ring.clear()
                 self.marked = self.mark()
-                self._thread = threading.Thread(target=self._loop, name=f"levada-feed-{type(self).__name__}")
-                self._thread.daemon = True
+                self._thread = threading.Thread(
+                    target=self._loop, args=(subscription,), name=f"levada-feed-{type(self).__name__}", daemon=True
+                )
                 self._thread.start()
             follower = Follower(wanted, self._end, notify)
             self._followers = [*self._followers, follower]
@@ -190,8 +197,7 @@ class Feed(ABC, Generic[W]):
         for follower in self._followers:
             _tell(follower)
 
-    def _loop(self) -> None:
-        subscription = self._bus.subscribe(self.topics, self._woken.set)
+    def _loop(self, subscription: Subscription) -> None:
         try:
             while True:
                 self._woken.wait(LOOK_SECONDS)
