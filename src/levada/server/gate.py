@@ -3,13 +3,15 @@
 All threads of a process share one interpreter. A list that is drawn up while a batch is taken in takes half of it away
 from the batch, and 200 people who look would leave it nothing. So lists, counts and graphs pass a gate: few at once,
 in order of arrival, as coroutines that cost nothing while they wait, and only while no batch and no change of state is
-at work. Those that are inside pause for these (`levada.core.courtesy`). Reads that have waited long pass anyway, one
-at a time: a busy server is slow to read, but never silent.
+at work. Those that are inside pause for these (`levada.core.courtesy`). While there is work now and then, reads go in
+one by one: two of them, their database and whoever reads their answers would be in the way of the next batch. When the
+line has stood still for long, the first passes anyway: a busy server is slow to read, but never silent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from functools import partial
@@ -29,7 +31,10 @@ LONGEST_LINE: Final = 1000
 """Reads that may wait; more are sent away with 429."""
 
 PATIENCE: Final = 0.25
-"""Seconds after which the first in line passes although something else is at work."""
+"""Seconds for which the line stands still before its first passes although something else is at work."""
+
+QUIET: Final = 1.0
+"""Seconds without a batch or a change after which all places are open again."""
 
 
 class Gate:
@@ -38,13 +43,17 @@ class Gate:
     Args:
         places: how many at once.
         longest_line: how many may wait.
-        patience: seconds after which the first in line passes whatever else goes on.
+        patience: seconds for which the line stands still before its first passes whatever else goes on.
+        quiet: seconds without work after which all places are open.
     """
 
-    def __init__(self, places: int, longest_line: int = LONGEST_LINE, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, places: int, longest_line: int = LONGEST_LINE, patience: float = PATIENCE, quiet: float = QUIET
+    ) -> None:
         self.places = places
         self.longest_line = longest_line
         self.patience = patience
+        self.quiet = quiet
         self.reading = 0
         """Reads inside."""
         self.road = Road()
@@ -53,6 +62,8 @@ class Gate:
         """Reads that were sent away, ever."""
         self._line: deque[tuple[asyncio.Future[None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._moved = self._worked = -math.inf
+        """When a read was let in last, and when a batch or a change was done last."""
 
     @property
     def waiting(self) -> int:
@@ -65,8 +76,9 @@ class Gate:
         Raises:
             TooManyRequests: the line is full.
         """
-        if not self._line and self.reading < self.places and not self.road.urgent:
-            self.reading += 1
+        now = time.monotonic()
+        if not self._line and self._open(now, now):
+            self._let_in(now)
             return
         if len(self._line) >= self.longest_line:
             self.refused += 1
@@ -74,7 +86,7 @@ class Gate:
                 f"{self.longest_line} lists, counts and graphs wait for their turn already; ask again later."
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append((turn, time.monotonic()))
+        self._line.append((turn, now))
         self._admit()
         try:
             await turn
@@ -95,30 +107,39 @@ class Gate:
     def end_work(self) -> None:
         """Say that it is done."""
         self.road.leave()
+        self._worked = time.monotonic()
         self._admit()
 
+    def _open(self, since: float, now: float) -> bool:
+        """Whether the first in line, who came at `since`, may pass."""
+        stood_still = now - max(since, self._moved) >= self.patience
+        if self.road.urgent:
+            return stood_still and not self.reading
+        if now - self._worked < self.quiet:
+            return not self.reading or (stood_still and self.reading < self.places)
+        return self.reading < self.places
+
+    def _let_in(self, now: float) -> None:
+        self.reading += 1
+        self._moved = now
+
     def _admit(self) -> None:
-        """Let in who may pass now, and come back when the first in line will have waited long enough."""
+        """Let in who may pass now, and come back when the line will have stood still for long enough."""
+        now = time.monotonic()
         while self._line:
             turn, since = self._line[0]
-            if turn.done():  # who waited has gone away
-                self._line.popleft()
-                continue
-            waited = time.monotonic() - since
-            if self.road.urgent:
-                if self.reading or waited < self.patience:
+            if not turn.done():  # otherwise who waited has gone away
+                if not self._open(since, now):
                     break
-            elif self.reading >= self.places:
-                break
+                self._let_in(now)
+                turn.set_result(None)
             self._line.popleft()
-            self.reading += 1
-            turn.set_result(None)
-        self._set_timer()
+        self._set_timer(now)
 
-    def _set_timer(self) -> None:
-        if self._timer is not None or not self._line or not self.road.urgent or self.reading:
-            return
-        due = self._line[0][1] + self.patience - time.monotonic()
+    def _set_timer(self, now: float) -> None:
+        if self._timer is not None or not self._line or self.reading >= (1 if self.road.urgent else self.places):
+            return  # it is set, or somebody who leaves will look
+        due = max(self._line[0][1], self._moved) + self.patience - now
         self._timer = asyncio.get_running_loop().call_later(max(0.001, due), self._due)
 
     def _due(self) -> None:

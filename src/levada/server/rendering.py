@@ -13,6 +13,7 @@ from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from msgspec import json, msgpack
 
+from levada.core.courtesy import give_way
 from levada.server.requests import MSGPACK
 
 if TYPE_CHECKING:
@@ -92,8 +93,12 @@ def drawn_up(handler: Callable[P, Any]) -> Callable[P, Any]:
 
     @wraps(handler)
     def found(*args: P.args, **kwargs: P.kwargs) -> Any:
+        give_way()
         content, wanted = handler(*args, **kwargs), _wanted.get()
-        return content if wanted is None else rendered(content, JSON, wanted)
+        if wanted is None:
+            return content
+        give_way()  # while text is made of it, nobody else has a turn
+        return rendered(content, JSON, wanted)
 
     return found
 

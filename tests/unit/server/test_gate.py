@@ -80,6 +80,40 @@ async def test_a_read_that_waited_long_passes_a_server_that_is_never_idle_one_at
     gate.end_work()
 
 
+async def test_while_there_is_work_now_and_then_reads_go_in_one_by_one() -> None:
+    gate = Gate(2, patience=60, quiet=60)
+    gate.begin_work()
+    gate.end_work()
+    await gate.enter()
+    second = asyncio.create_task(gate.enter())
+    await turns()
+    assert not second.done()
+    gate.leave()
+    await second
+    gate.leave()
+
+
+async def test_a_slow_read_keeps_the_others_waiting_for_a_moment_only() -> None:
+    gate = Gate(2, patience=0.01, quiet=60)
+    gate.begin_work()
+    gate.end_work()
+    await gate.enter()  # and is not done soon
+    await asyncio.wait_for(gate.enter(), 5)
+    assert gate.reading == 2
+    gate.leave()
+    gate.leave()
+
+
+async def test_all_places_are_open_when_there_was_no_work_for_a_while() -> None:
+    gate = Gate(2, patience=60, quiet=0)
+    gate.begin_work()
+    gate.end_work()
+    await gate.enter()
+    await asyncio.wait_for(gate.enter(), 5)
+    gate.leave()
+    gate.leave()
+
+
 async def test_who_goes_away_while_waiting_takes_no_place_along() -> None:
     gate = Gate(1)
     await gate.enter()

@@ -68,7 +68,7 @@ class FlowRuns:
     def page(self, query: FlowRunQuery) -> RowPage:
         selection, (_, down) = self.select(query), order_of(query)
         rows, following = read_page(self._connection, selection, FlowRunRow._fields, query.limit, query.cursor, down)
-        return RowPage([FlowRunRow(*row) for row in rows], following)
+        return RowPage(list(map(FlowRunRow._make, rows)), following)
 
     def count_by_state(self, query: FlowRunQuery) -> dict[int, int]:
         return count_rows(self._connection, self.select(query), "r.state")
@@ -100,7 +100,7 @@ class FlowRuns:
     def changed_since(self, since: int, limit: int, cursor: str | None = None) -> RowPage:
         selection = changed(self._connection, "flow_runs", None, since)
         rows, following = read_page(self._connection, selection, FlowRunRow._fields, limit, cursor, False)
-        return RowPage([FlowRunRow(*row) for row in rows], following)
+        return RowPage(list(map(FlowRunRow._make, rows)), following)
 
     def due(self, before: int, limit: int) -> list[FlowRunRow]:
         rest = "WHERE r.state = 0 AND r.expected <= ? ORDER BY r.expected, r.id LIMIT ?"

@@ -58,12 +58,12 @@ class TaskRuns:
         rows, following = read_page(
             self._connection, self.select(query), TaskRunRow._fields, query.limit, query.cursor, query.newest_first
         )
-        return RowPage([TaskRunRow(*row) for row in rows], following)
+        return RowPage(list(map(TaskRunRow._make, rows)), following)
 
     def changed_since(self, run: bytes, since: int, limit: int, cursor: str | None = None) -> RowPage:
         selection = changed(self._connection, "task_runs", run, since)
         rows, following = read_page(self._connection, selection, TaskRunRow._fields, limit, cursor, False)
-        return RowPage([TaskRunRow(*row) for row in rows], following)
+        return RowPage(list(map(TaskRunRow._make, rows)), following)
 
     def count_by_state(self, query: TaskRunQuery) -> dict[int, int]:
         return count_rows(self._connection, self.select(query), "r.state")
