@@ -125,6 +125,8 @@ def _type(schema: dict[str, Any]) -> str:
     kind = schema.get("type", "anything")
     if isinstance(kind, list):
         return " or ".join(kind)
+    if schema.get("prefixItems"):
+        return f"array of {', '.join(_type(one) for one in schema['prefixItems'])}"
     if kind == "array":
         return f"array of {_type(schema.get('items', {}))}"
     if kind == "object" and schema.get("additionalProperties"):

@@ -1,6 +1,6 @@
-"""Writes the reference pages that are made from the code: settings, commands, services and the HTTP API.
+"""Writes the reference pages that are made from the code: settings, commands, services, project files, the HTTP API.
 
-    python tools/generate_reference.py           write docs/reference/{settings,cli,api,services}.md
+    python tools/generate_reference.py           write docs/reference/{settings,cli,api,services,project-file}.md
     python tools/generate_reference.py --check   say which of them is stale; the exit code tells
 
 A test in `tests/shape` holds them current.
@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 from api_reference import api_page
+from project_reference import project_page
 from services_reference import services_page
 from tree import ROOT, shown
 
@@ -85,6 +86,7 @@ def pages() -> dict[str, str]:
         "cli.md": cli_page(),
         "api.md": api_page(_NOTE),
         "services.md": services_page(_NOTE),
+        "project-file.md": project_page(_NOTE),
     }
 
 
