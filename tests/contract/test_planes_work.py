@@ -427,3 +427,62 @@ def test_of_runs_that_wait_only_the_latest_stays(plane: Plane) -> None:
     until(lambda: plane.read_flow_run(waiting[1].id).state_name == "Skipped")
     states = [plane.read_flow_run(run.id).state_name for run in [first, *waiting]]
     assert states == ["Scheduled", "Skipped", "Skipped", "Scheduled"]
+
+
+# Why
+
+
+def why(plane: Plane, run: FlowRun) -> str:
+    found = plane.why(run.id)
+    return " ".join([*found.reasons, *found.next_steps])
+
+
+def test_why_names_what_a_waiting_run_waits_for(plane: Plane) -> None:
+    name = deploy(plane, concurrency_limit=1)
+    first, second = runs(plane, name, 2)
+    assert "No worker of work pool 'press' is online." in why(plane, first)
+    assert "levada worker start --pool press" in why(plane, first)
+    plane.change_work_pool(POOL, PoolChange(paused=True))
+    assert "Work pool 'press' is paused." in why(plane, first)
+    assert "levada work-pool resume press" in why(plane, first)
+    plane.change_work_pool(POOL, PoolChange(paused=False))
+    plane.change_work_queue(POOL, "default", QueueChange(paused=True))
+    assert "Queue 'default' of work pool 'press' is paused." in why(plane, first)
+    plane.change_work_queue(POOL, "default", QueueChange(paused=False))
+    worker = uuid4()
+    plane.claim(POOL, asking(worker))
+    assert "Worker 'anna' on host mill took it" in why(plane, first)
+    assert f"The concurrency limit of its deployment (1) is full, held by {first.name!r}." in why(plane, second)
+
+
+def test_why_names_needs_queues_and_those_that_come_before(plane: Plane) -> None:
+    plane.claim(POOL, asking(room=0, offer=Offer(cpu=2)))
+    (large,) = runs(plane, deploy(plane, "large", needs=Needs(cpu=4)))
+    assert "No worker that is online offers what it needs: cpu 4 (the most offered is 2)." in why(plane, large)
+    plane.cancel_flow_run(large.id)
+    first, second = runs(plane, deploy(plane), 2)
+    assert "It is the next one; all workers that could take it are busy." in why(plane, first)
+    assert "1 run comes before it in work pool 'press'" in why(plane, second)
+    plane.create_work_queue(POOL, QueueSpec(name="urgent"))
+    plane.move_in_queue(second.id, queue="urgent")
+    (worker,) = plane.read_workers(POOL)
+    plane.claim(POOL, asking(worker.id, room=0, queues=["urgent"]))
+    assert "No worker online takes runs of queue 'default'" in why(plane, first)
+    (later,) = runs(plane, "paper/print", scheduled_time=datetime.now(UTC) + timedelta(hours=2))
+    assert "Its time comes in 1 hour" in why(plane, later)
+
+
+@pytest.mark.parametrize("limit", ["pool", "queue", "tag"])
+def test_why_names_the_limit_that_is_full_and_who_holds_it(plane: Plane, planes: Pair, limit: str) -> None:
+    if limit == "pool":
+        plane.change_work_pool(POOL, PoolChange(slots=1))
+    elif limit == "queue":
+        plane.change_work_queue(POOL, "default", QueueChange(slots=1))
+    else:
+        planes.here.limits.upsert("tag:ink", 1)
+    first, second = runs(plane, deploy(plane, tags=["ink"]), 2)
+    plane.claim(POOL, asking())
+    what = {"pool": "limit of work pool 'press'", "queue": "limit of queue 'default'", "tag": "limit 'tag:ink'"}[limit]
+    assert f"{what} (1) is full, held by {first.name!r}." in why(plane, second)
+    if limit == "tag":
+        planes.here.limits.delete("tag:ink")

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from levada.control.histories import CRASH_RETRY, is_open, moment_of
+from levada.control.queue_reasons import NOT_QUEUED, why_in_queue
 from levada.control.views import flow_run_view, name_of_state, task_run_view
 from levada.control.waits import waits_in_words
 from levada.control.whereabouts import IsLive, Whereabouts, in_words, span, whereabouts
@@ -57,7 +58,10 @@ def why_flow_run(
         reasons = reasons or [f"Its process recorded no reason for {name}; its log may tell more."]
         return Why(run.id, name, summary, _distinct(reasons), _after_trouble(run))
     process = whereabouts(transaction, row.writer, is_live)
-    if row.writer is None or run.state_name == "Suspended":
+    queued = why_in_queue(transaction, row) if _is_in_queue(row, run, state, transaction.now) else NOT_QUEUED
+    if queued.said:
+        reasons += queued.said
+    elif row.writer is None or run.state_name == "Suspended":
         reasons += _unowned(run, state, transaction.now)
     else:
         reasons.append(in_words(process, _process(run), transaction.now))
@@ -65,7 +69,15 @@ def why_flow_run(
             reasons.append(_stopping(run, process))
     reasons += _what_goes_on(transaction, run)
     reasons += waits_in_words(transaction, row.id, lives_here or is_live)
-    return Why(run.id, name, summary, _distinct(reasons), _while_open(run, row, process))
+    return Why(run.id, name, summary, _distinct(reasons), _distinct(queued.steps + _while_open(run, row, process)))
+
+
+def _is_in_queue(row: FlowRunRow, run: FlowRun, state: StateView, now: int) -> bool:
+    """Whether a run waits in a pool and is due, or a worker is starting its process."""
+    if row.pool is None or row.writer is not None or run.state_type not in {_T.SCHEDULED, _T.CANCELLING}:
+        return False
+    due = _moment((state.details or {}).get("scheduled_time")) or run.expected_start_time or state.timestamp
+    return us_of(due) <= now
 
 
 def why_task_run(
