@@ -193,19 +193,26 @@ def test_what_a_run_leaves_behind_is_ended(launcher: Launcher, code: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "at_least", "at_most"), [("cancel", 0.5, 3.0), ("interrupt", 0.0, 3.0), ("kill", 0, 2)]
+    ("kind", "at_least", "exit_code", "state"),
+    [
+        ("cancel", 0.5, 0, "Cancelled"),
+        ("interrupt", 0.0, -signal.SIGTERM, "Crashed"),
+        ("kill", 0.0, -signal.SIGKILL, "Crashed"),
+    ],
 )
 def test_a_run_that_spins_is_stopped(
-    launcher: Launcher, code: Path, kind: Any, at_least: float, at_most: float
+    launcher: Launcher, code: Path, levada_home: Path, kind: Any, at_least: float, exit_code: int, state: str
 ) -> None:
-    launched = launcher.launch(an_order(code, "flows.py:spin"))
+    order = an_order(code, "flows.py:spin")
+    launched = launcher.launch(order)
     eventually((code / "spinning").exists)
     began = time.monotonic()
     launched.stop(kind, "for a test", 1.0)
     ended = launched.wait()
-    assert at_least <= time.monotonic() - began <= at_most
-    assert ended.exit_code == (-signal.SIGKILL if kind == "kill" else -signal.SIGTERM)
+    assert at_least <= time.monotonic() - began <= 1.0 + 5.0
+    assert ended.exit_code == exit_code
     assert not is_alive(int((code / "spinning").read_text()))
+    assert recorded(levada_home, order).state_name == state
 
 
 def test_a_whole_tree_is_killed_that_does_not_want_to_end(launcher: Launcher, code: Path) -> None:
