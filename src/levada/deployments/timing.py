@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from levada.core.errors import ConfigurationError
+from levada.schedules import NoSchedule
 from levada.wire.deployments import CronTiming, IntervalTiming, RRuleTiming, ScheduleSpec, Timing
 
 _TIMING_FIELDS = ("cron", "interval", "rrule", "anchor_date", "anchor", "timezone", "day_or")
@@ -55,7 +56,7 @@ def schedules_from(
     if way == "schedules":
         return [as_spec(one) for one in ([schedules] if isinstance(schedules, Mapping) else schedules)]
     if way == "schedule":
-        return [as_spec(schedule)]
+        return [] if isinstance(schedule, NoSchedule) else [as_spec(schedule)]
     values = ways[way] if isinstance(ways[way], (list, tuple)) else [ways[way]]
     more = {"timezone": timezone, "anchor_date": anchor_date if way == "interval" else None}
     plain = (str, int, float, timedelta)
