@@ -15,6 +15,7 @@ from levada.core.errors import ObjectNotFound
 from levada.core.limits import TAG_PREFIX
 from levada.store.sql.deployments import DeploymentTable
 from levada.store.sql.work import CLAIMED, LaneBody, LaneRow, WorkerRow, WorkRow, WorkTables
+from levada.wire.pools import BACKGROUND_POOL
 
 if TYPE_CHECKING:
     from levada.store.base import FlowRunRow, Transaction
@@ -49,6 +50,9 @@ def why_in_queue(transaction: Transaction, row: FlowRunRow) -> Reasons:
     found = tables.pool(pool)
     if found is None:
         said = f"Its work pool {pool!r} does not exist, so no worker takes it."
+        if pool == BACKGROUND_POOL:
+            said = f"Nobody serves the task {row.queue!r}: no process of this control plane has ever served a task."
+            return Reasons([said], ["levada task serve FILE.py"])
         return Reasons([said], [f"levada work-pool create {pool}"])
     work = tables.get(row.id)
     if work is None:
@@ -130,11 +134,14 @@ def _workers(place: Place, lane: LaneBody) -> Reasons:
     rows = place.tables.workers(pool)
     online = [row for row in rows if row.expires > place.now and not row.told.draining]
     start = [f"levada worker start --pool {pool}"]
+    taking = [row for row in online if law.wants(_ask(row), _lane(lane))]
+    if pool == BACKGROUND_POOL and not taking:
+        others = "those who serve tasks serve others" if online else "no process that serves tasks is there"
+        return Reasons([f"Nobody serves the task {lane.queue!r} now: {others}."], ["levada task serve FILE.py"])
     if not online:
         last = max(rows, key=lambda row: row.seen, default=None)
         seen = "" if last is None else f" The last was {last.name!r}, {span(place.now - last.seen)} ago."
         return Reasons([f"No worker of work pool {pool!r} is online.{seen}"], start)
-    taking = [row for row in online if law.wants(_ask(row), _lane(lane))]
     if not taking:
         return Reasons(
             [f"No worker online takes runs of queue {lane.queue!r}: all take other queues or deployments only."],
