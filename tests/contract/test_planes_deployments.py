@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from levada.wire.deployments import (
 )
 from levada.wire.events import EventQuery
 from levada.wire.filters import FlowRunQuery
-from levada.wire.pools import DEFAULT_AGENT_POOL
+from levada.wire.pools import DEFAULT_AGENT_POOL, ClaimRequest, PoolSpec, QueueSpec
 from levada.wire.verbs import Plane
 from tests.contract.planes import Pair, pair
 from tests.postgres import database
@@ -235,6 +236,72 @@ def test_a_pool_that_is_not_there_is_told_with_the_command_that_makes_it(plane: 
     assert [path for path, _ in caught.value.fields] == ["$.pool"]
     with pytest.raises(ObjectNotFound):
         plane.read_deployment("nightly")
+
+
+def test_job_variables_fit_the_template_of_the_pool(planes: Pair, plane: Plane) -> None:
+    variables = {
+        "type": "object",
+        "properties": {"image": {"type": "string"}, "memory": {"type": "integer"}},
+        "required": ["image"],
+    }
+    name = f"templated-{plane is planes.here}".lower()
+    plane.create_work_pool(PoolSpec(name=name, base_job_template={"variables": variables, "job_configuration": {}}))
+    with pytest.raises(RequestInvalid, match=f"do not fit work pool '{name}'") as caught:
+        plane.deploy(nightly(pool=name, job_variables={"memory": "much"}))
+    assert [path for path, _ in caught.value.fields] == ["$.job_variables.memory"]
+    plane.deploy(nightly(pool=name, job_variables={"memory": 4}))
+    with pytest.raises(RequestInvalid) as caught:
+        plane.run_deployment("nightly", NewDeploymentRun(parameters={"day": "x"}, job_variables={"memory": 5}))
+    assert [path for path, _ in caught.value.fields] == ["$.job_variables.image"]
+    fitting = NewDeploymentRun(parameters={"day": "x"}, job_variables={"image": "python:3.12"})
+    assert plane.run_deployment("nightly", fitting).job_variables == {"image": "python:3.12"}
+    plane.deploy(nightly())
+    with pytest.raises(RequestInvalid, match=name):
+        plane.change_deployment("nightly", DeploymentChange(pool=name, job_variables={"image": 1}))
+    with pytest.raises(RequestInvalid, match=name):
+        plane.deploy(nightly(pool=name, code=Code(entrypoint="x.py:y"), job_variables={"memory": None}))
+
+
+def test_it_is_ready_when_a_worker_takes_runs_of_its_queue(planes: Pair, plane: Plane) -> None:
+    name = f"served-{plane is planes.here}".lower()
+    plane.create_work_pool(PoolSpec(name=name))
+    plane.create_work_queue(name, QueueSpec(name="urgent"))
+    plane.deploy(nightly(pool=name))
+    plane.deploy(nightly("express", pool=name, queue="urgent"))
+    asked = ClaimRequest(worker=uuid4(), name="w", queues=["urgent"], room=0)
+    plane.claim(name, asked)
+    assert [plane.read_deployment(one).status for one in ("nightly", "express")] == ["not_ready", "ready"]
+    plane.claim(name, replace(asked, queues=[]))
+    assert [one.status for one in plane.read_deployments(DeploymentQuery()).items] == ["ready", "ready"]
+    plane.claim(name, replace(asked, draining=True))
+    assert plane.read_deployment("express").status == "not_ready"
+
+
+def test_a_claimed_run_knows_its_version_and_goes_on_when_the_deployment_is_deleted(planes: Pair, plane: Plane) -> None:
+    name = f"begun-{plane is planes.here}".lower()
+    plane.create_work_pool(PoolSpec(name=name))
+    spec = nightly(pool=name, retries=1, job_variables={"a": 1}, launcher="warm")
+    made = plane.deploy(spec)
+    given = NewDeploymentRun(parameters={"day": "x"}, retries=4, job_variables={"b": 2})
+    run = plane.run_deployment(made.id, given)
+    waits = plane.run_deployment(made.id, NewDeploymentRun(parameters={"day": "y"}))
+    plane.deploy(replace(spec, code=Code(entrypoint="new.py:etl"), retries=None))
+    (order,) = plane.claim(name, ClaimRequest(worker=uuid4(), name="w")).orders
+    assert (order.run, order.deployment_version, order.code.entrypoint) == (run.id, 1, "etl.py:etl")
+    assert (order.retries, order.launcher, order.job_variables) == (4, "warm", {"a": 1, "b": 2})
+    seen = plane.read_deployment(made.id)
+    assert (seen.waiting, seen.active) == (1, 1)
+    plane.delete_deployment(made.id)
+    assert [plane.read_flow_run(one.id).state_name for one in (run, waits)] == ["Scheduled", "Cancelled"]
+
+
+def test_who_deploys_at_the_same_time_makes_versions_one_after_the_other(planes: Pair, plane: Plane) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        same = list(pool.map(lambda _: plane.deploy(nightly()).live, range(8)))
+        assert same == [1] * 8
+        made = list(pool.map(lambda n: plane.deploy(nightly(parameters={"count": n})).live, range(10, 18)))
+    assert sorted(made) == list(range(2, 10))
+    assert [one.number for one in planes.here.read_versions("nightly")] == list(range(9, 0, -1))
 
 
 def test_a_deployment_without_a_pool_has_no_queue(plane: Plane) -> None:

@@ -17,6 +17,7 @@ from levada.control.views import flow_run_view, name_of_state, state_of
 from levada.core.errors import LevadaError
 from levada.core.states import StateType, datetime_of
 from levada.store.sql.deployments import DeploymentRow, DeploymentTable, version_of
+from levada.store.sql.work import WAITING, WorkTables
 from levada.wire.deployments import Deployment, DeploymentChange, DeploymentQuery, DeploymentVersion
 from levada.wire.filters import FlowRunQuery
 from levada.wire.objects import Page
@@ -156,7 +157,7 @@ class Deploying(Deciding):
         return flow_run_view(self.wishes.do(DeploymentRun(deployment, new, by)))
 
     def _cancel_waiting(self, deployment: bytes, by: str) -> None:
-        """Cancel the runs of a deployment that nobody has begun."""
+        """Cancel the runs of a deployment that no worker has taken."""
         query = FlowRunQuery(
             deployment_ids=[UUID(bytes=deployment)],
             state_types=[StateType.SCHEDULED],
@@ -168,8 +169,11 @@ class Deploying(Deciding):
             query.cursor = cursor
             with self.store.read() as transaction:
                 page = transaction.flow_runs.page(query)
+                work = WorkTables(transaction).load(row.id for row in page.rows)
+            taken = {run for run, place in work.items() if place.stage != WAITING}
             for row in page.rows:
-                self._give_up(row.id, by)
+                if row.id not in taken:
+                    self._give_up(row.id, by)
             cursor = page.next
             if cursor is None:
                 return

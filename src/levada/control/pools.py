@@ -75,7 +75,13 @@ def check_queue(transaction: Transaction, pool: str, queue: str) -> None:
 
 
 def places_with_workers(transaction: Transaction, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of some (pool, queue) for which a worker is online."""
-    rows = transaction.execute("SELECT DISTINCT pool FROM workers WHERE expires > ?", (transaction.now,))
-    served = {pool for (pool,) in rows}
-    return {place for place in places if place[0] in served}
+    """Those of some (pool, queue) for which a worker is online that takes more."""
+    found: set[tuple[str, str]] = set()
+    for pool in {pool for pool, _ in places}:
+        for worker in WorkTables(transaction).workers(pool):
+            told = worker.told
+            if worker.expires > transaction.now and not told.draining:
+                found |= {
+                    place for place in places if place[0] == pool and (not told.queues or place[1] in told.queues)
+                }
+    return found
