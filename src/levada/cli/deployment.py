@@ -10,6 +10,7 @@ import click
 from msgspec import json
 
 from levada.cli.deployment_files import apply, build
+from levada.cli.deployment_schedule import schedule
 from levada.cli.deployment_versions import diff, promote, rollback, versions
 from levada.cli.home import control_plane, pages
 from levada.cli.main import Suggesting
@@ -44,7 +45,7 @@ def command() -> None:
     """
 
 
-for _verb in (build, apply, versions, promote, rollback, diff):
+for _verb in (build, apply, schedule, versions, promote, rollback, diff):
     command.add_command(_verb)
 
 

@@ -22,6 +22,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "flow-run": ("flow_run", "Look at flow runs; resume, fork, cancel, delete and watch them."),
     "task-run": ("task_run", "Look at task runs, and cancel them."),
     "deployment": ("deployment", "Look at deployments; run, pause and schedule them, and choose their versions."),
+    "backfill": ("backfill", "Run a deployment over a range of times gone by."),
     "flow": ("flow", "Look at flows, and serve them."),
     "artifact": ("artifact", "Look at artifacts, and delete them."),
     "variable": ("variable", "Read and write variables."),
