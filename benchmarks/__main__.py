@@ -1,7 +1,7 @@
 """The command line of the benchmarks.
 
-`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `workers` only them, and
-`python -m benchmarks profile` says where the time goes.
+`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `workers` only them,
+`claims` only how runs are given to workers, and `python -m benchmarks profile` says where the time goes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import catalogue, machine, profiling, report
+from benchmarks.claims import __main__ as claims
 from benchmarks.runner import Bench
 from benchmarks.servers import __main__ as servers
 from benchmarks.systems import System, all_systems
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
     """Measure or profile, as the arguments say; the exit code says whether every sample of Levada ended well."""
     if arguments[:1] == ["profile"]:
         return profiling.main(arguments[1:])
+    if arguments[:1] == ["claims"]:
+        return claims.main(arguments[1:])
     if arguments[:1] == ["servers"]:
         return servers.main(arguments[1:])
     if arguments[:1] == ["workers"]:
