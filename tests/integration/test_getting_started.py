@@ -69,6 +69,49 @@ def test_from_a_file_to_a_run_on_a_worker(tmp_path: Path, monkeypatch: pytest.Mo
         assert worker.returncode == 0, said
 
 
+PREFECT = """\
+from prefect import flow
+from prefect.deployments import Deployment
+from prefect.server.schemas.schedules import CronSchedule
+
+
+@flow
+def my_flow():
+    # Flow logic
+    pass
+
+
+deployment = Deployment.build_from_flow(
+    flow=my_flow,
+    name="production-deployment",
+    schedule=CronSchedule(cron="0 0 * * *"),
+    work_pool_name="kubernetes-pool",
+)
+
+deployment.apply()
+"""
+
+
+def test_a_file_for_prefect_is_deployed_as_it_is_and_runs_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_flow.py").write_text(PREFECT)
+    made = levada("worker", "start", "--pool", "kubernetes-pool", "--run-once")
+    assert made.returncode == 0, made.stderr
+    deployed = subprocess.run(
+        [sys.executable, "-m", "levada.compat.prefect", "my_flow.py"], check=False, capture_output=True, text=True
+    )
+    assert deployed.returncode == 0, deployed.stderr
+
+    asked = levada("deployment", "run", "my-flow/production-deployment")
+    assert asked.returncode == 0, asked.stderr
+    worked = levada("worker", "start", "--pool", "kubernetes-pool", "--run-once")
+    assert worked.returncode == 0, worked.stderr
+    listed = levada("flow-run", "ls", "--limit", "1")
+    assert "Completed" in listed.stdout, levada("flow-run", "logs", listed.stdout.splitlines()[1].split()[0]).stdout
+
+
 def _logs(env: dict[str, str]) -> str:
     listed = levada("flow-run", "ls", "--limit", "1", env=env).stdout.splitlines()
     return levada("flow-run", "logs", listed[1].split()[0], env=env).stdout

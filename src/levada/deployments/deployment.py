@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -212,13 +213,14 @@ class Deployment:
         root = Path(self.path) if self.path is not None else None
         if self.storage is not None:
             root = self.storage.destination
+        steps = [*_before_loading(), *pull]
         if root is None:
-            return Code(entrypoint=self.entrypoint, pull=pull)
+            return Code(entrypoint=self.entrypoint, pull=steps)
         git = checkout_of(root)
         return Code(
             entrypoint=self.entrypoint,
             path=None if pull else str(root),
-            pull=pull,
+            pull=steps,
             digest=digest_of(root, self.entrypoint),
             commit=git.commit,
             branch=git.branch,
@@ -355,6 +357,14 @@ def with_catchup(schedules: list[ScheduleSpec] | None, catchup: Any) -> list[Sch
     if catchup not in {"none", "last", "all"}:
         raise ConfigurationError(f"`catchup` is none, last, all, or a number of runs; got {catchup!r}.")
     return [msgspec.structs.replace(one, catchup=catchup) for one in schedules]
+
+
+def _before_loading() -> list[dict[str, Any]]:
+    """What the process of a run must do before it loads the flow: what this process did for it to be loaded."""
+    alias = sys.modules.get("levada.compat.prefect.importer")
+    if alias is None or not alias.is_installed():
+        return []
+    return [{"levada.compat.prefect.install": {}}]  # the file says `import prefect`
 
 
 def _tags(given: Iterable[str] | None) -> list[str]:

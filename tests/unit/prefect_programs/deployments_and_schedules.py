@@ -55,9 +55,7 @@ if __name__ == "__main__":
     assert older.schedules[0].timing.seconds == 3600
     assert run_deployment("my-flow/several", timeout=0, parameters={"name": "none"}).name
     assert GitRepository(url="https://github.com/team/flows.git", branch="main").to_pull_step()
-    assert (
-        run_steps([{"prefect.deployments.steps.run_shell_script": {"id": "a", "script": "echo hi"}}])["a"]["stdout"]
-        == "hi"
-    )
-    assert callable(git_clone) and callable(run_shell_script) and callable(serve) and callable(aserve)
+    found = run_steps([{"prefect.deployments.steps.run_shell_script": {"id": "said", "script": "echo hi"}}])
+    assert found["said"]["stdout"] == "hi"
+    assert all(callable(one) for one in (git_clone, run_shell_script, serve, aserve))
     print("done")

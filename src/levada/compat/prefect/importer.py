@@ -81,7 +81,7 @@ def install() -> None:
     Raises:
         RuntimeError: a real prefect was imported already.
     """
-    if any(isinstance(finder, PrefectFinder) for finder in sys.meta_path):
+    if is_installed():
         return
     if "prefect" in sys.modules:
         raise RuntimeError("prefect is imported already, so it can no longer be replaced by Levada in this process.")
@@ -89,3 +89,8 @@ def install() -> None:
     from levada.compat.prefect.defaults import apply  # lazy: it changes settings of the process
 
     apply()
+
+
+def is_installed() -> bool:
+    """Whether `import prefect` gives Levada in this process."""
+    return any(isinstance(finder, PrefectFinder) for finder in sys.meta_path)
