@@ -20,6 +20,7 @@ from levada.cli.output import (
     print_details,
     print_json,
     print_table,
+    size_text,
     state_cell,
     took,
 )
@@ -276,6 +277,14 @@ def _where(run: FlowRun, deployment: str | None) -> list[tuple[str, Any]]:
     ]
 
 
+def _used(run: FlowRun) -> str | None:
+    """What the process of a run used, as its worker measured it."""
+    seconds, peak = (run.labels.get(f"levada.process.{name}") for name in ("cpu-seconds", "memory-peak-bytes"))
+    if seconds is None or peak is None:
+        return None
+    return f"{float(seconds):.1f} s of processor time, {size_text(int(peak))} of memory at most"
+
+
 def _details(run: FlowRun, tasks: dict[StateType, int]) -> list[tuple[str, Any]]:
     counts = ", ".join(f"{count} {str(kind).lower()}" for kind, count in tasks.items())
     last = run.states[-1] if run.states else None
@@ -299,5 +308,6 @@ def _details(run: FlowRun, tasks: dict[StateType, int]) -> list[tuple[str, Any]]
         ("Entrypoint", run.entrypoint),
         ("Version", run.flow_version),
         ("Process", f"{run.host}:{run.pid}" if run.pid else None),
+        ("Used", _used(run)),
         ("Result", last.result.preview if last is not None and last.result is not None else None),
     ]
