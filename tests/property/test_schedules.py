@@ -46,11 +46,11 @@ STRANGE = [
     "America/Asuncion",
     "Antarctica/Troll",  # two hours
     "Asia/Gaza",
+    "Antarctica/Casey",  # a minute after midnight
     "UTC",
 ]
 ALL = sorted(name for name in available_timezones() if not name.startswith(("posix", "right", "localtime", "Factory")))
 ZONES = ALL if LONG else list(dict.fromkeys([*STRANGE, *random.Random(4).sample(ALL, 8)]))
-STEP = 5 if LONG else 1
 FIRST, LAST = datetime(2017, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 RULES: dict[str, tuple[Callable[[datetime], bool], bool]] = {
     "30 2 * * *": (lambda t: (t.hour, t.minute) == (2, 30), False),
@@ -104,7 +104,9 @@ def reference(cron: str, name: str, start: int, end: int) -> list[int]:
     """The times in [start, end), found by walking: first over moments, then over readings."""
     fits, every_hour = RULES[cron]
     zone = ZoneInfo(name)
-    shown = [(moment, at(moment, zone)) for moment in range(start - DAY, end + DAY, STEP * MINUTE)]
+    # The times above are all at multiples of five minutes; changes of clocks are not, in Antarctica.
+    step = 5 if LONG and all(moment % (5 * MINUTE) == 0 for moment in changes(name)) else 1
+    shown = [(moment, at(moment, zone)) for moment in range(start - DAY, end + DAY, step * MINUTE)]
     if every_hour:
         return [moment for moment, reading in shown if fits(reading) and start <= moment < end]
     first: dict[datetime, int] = {}
@@ -121,7 +123,7 @@ def reference(cron: str, name: str, start: int, end: int) -> list[int]:
                 while shown[place][1] < reading:
                     place += 1
                 found.add(shown[place][0])
-        reading += timedelta(minutes=STEP)
+        reading += timedelta(minutes=step)
     return sorted(moment for moment in found if start <= moment < end)
 
 
