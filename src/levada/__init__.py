@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from levada.core.retries import fail as fail
     from levada.core.retries import on as on
     from levada.core.states import State as State
+    from levada.deployments.registering import adeploy as adeploy
+    from levada.deployments.registering import deploy as deploy
     from levada.flows import Flow as Flow
     from levada.flows import flow as flow
     from levada.futures import as_completed as as_completed
     from levada.futures import wait as wait
     from levada.logging import get_run_logger as get_run_logger
     from levada.orchestration import get_client as get_client
+    from levada.serving import aserve as aserve
+    from levada.serving import serve as serve
     from levada.tasks import Task as Task
     from levada.tasks import task as task
     from levada.transactions import Transaction as Transaction
@@ -32,13 +36,17 @@ _HOMES = {
     "State": "core.states",
     "Task": "tasks",
     "Transaction": "transactions",
+    "adeploy": "deployments.registering",
     "allow_failure": "annotations",
+    "aserve": "serving",
     "as_completed": "futures",
+    "deploy": "deployments.registering",
     "fail": "core.retries",
     "flow": "flows",
     "get_client": "orchestration",
     "get_run_logger": "logging",
     "on": "core.retries",
+    "serve": "serving",
     "tags": "context",
     "task": "tasks",
     "transaction": "transactions",
@@ -48,9 +56,10 @@ _HOMES = {
 """In which module each name lives."""
 
 _MODULES = frozenset({
-    "annotations", "artifacts", "cache_policies", "concurrency", "context", "exceptions", "filesystems", "flows",
-    "futures", "locking", "logging", "results", "retries", "runtime", "serializers", "settings", "states",
-    "task_runners", "tasks", "testing", "transactions", "variables",
+    "annotations", "artifacts", "cache_policies", "concurrency", "context", "deployments", "exceptions",
+    "filesystems", "flows", "futures", "locking", "logging", "results", "retries", "runner", "runtime", "schedules",
+    "serializers", "serving", "settings", "states", "steps", "task_runners", "tasks", "testing", "transactions",
+    "variables",
 })  # fmt: skip
 
 __all__ = [
@@ -59,13 +68,17 @@ __all__ = [
     "Task",
     "Transaction",
     "__version__",
+    "adeploy",
     "allow_failure",
     "as_completed",
+    "aserve",
+    "deploy",
     "fail",
     "flow",
     "get_client",
     "get_run_logger",
     "on",
+    "serve",
     "tags",
     "task",
     "transaction",

@@ -42,6 +42,8 @@ class Interpreters:
         if spec is None:
             return sys.executable
         wanted = json.encode({"environment": spec, "code": order.code})
+        if order.code.path is None and not spec.requirements:
+            return _build(wanted)  # the files that say what is in it come with the code, and may be others each time
         key = wanted + _stamp(spec, order.code.path)
         with self._lock:
             building = self._building[key]
