@@ -53,7 +53,11 @@ def dies_once():
         print("about to die")
         os.kill(os.getpid(), 9)
 
-@flow
+def note(flow, run, state):
+    with open("noted", "a") as file:
+        file.write(f"{run.name} {state.name}\n")
+
+@flow(on_crashed=[note])
 def dies():
     print("last words")
     os.kill(os.getpid(), 9)
@@ -125,6 +129,8 @@ def test_a_killed_run_is_crashed_with_the_reason_and_its_last_words(plane: Plane
         eventually(lambda: in_state(plane, run.id, "Crashed"), timeout=30)
         eventually(lambda: "last words" in messages(plane, run.id))
         eventually(lambda: "SIGKILL" in str(plane.read_flow_run(run.id).states[-1].message))
+        eventually((code / "noted").exists)
+    assert (code / "noted").read_text() == f"{run.name} Crashed\n"
 
 
 def test_a_crash_retry_goes_through_a_worker_again(plane: Plane, code: Path, tmp_path: Path) -> None:

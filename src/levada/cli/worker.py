@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from levada.wire.verbs import Plane
     from levada.worker import WorkerLoop
 
+DEFAULT_LIMIT = 100
+"""So many runs at once a worker takes that is not told how many: a long line must not fill the memory of a machine."""
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -39,7 +42,9 @@ def command() -> None:
 @click.option("-t", "--type", "kind", default="process", show_default=True, help="Type of a pool that is made.")
 @click.option("-n", "--name", help="What the worker is called; host and process id unless given.")
 @click.option("-q", "--queue", "queues", multiple=True, metavar="NAME", help="Only this queue; may be repeated.")
-@click.option("-l", "--limit", type=click.IntRange(1), help="How many runs at once; any number unless given.")
+@click.option(
+    "-l", "--limit", type=click.IntRange(1), default=DEFAULT_LIMIT, show_default=True, help="How many runs at once."
+)
 @click.option("--run-once", is_flag=True, help="Take what is due, wait until it has ended, and end.")
 @click.option("--launcher", help="How runs are started (process, warm), whatever pool and deployment say.")
 @click.option(
