@@ -9,6 +9,7 @@ import click
 from levada.cli.home import control_plane, find_flow_run, found_by, known_or_drained
 from levada.cli.log_lines import LEVELS, chosen, print_lines
 from levada.cli.main import Suggesting
+from levada.cli.moving import move
 from levada.cli.output import (
     Cell,
     ago,
@@ -40,6 +41,9 @@ def command() -> None:
 
     A run is named by its id, the beginning of its id, or its name.
     """
+
+
+command.add_command(move)
 
 
 @command.command("ls")

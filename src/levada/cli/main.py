@@ -29,6 +29,8 @@ NOUNS: dict[str, tuple[str, str]] = {
     "concurrency-limit": ("concurrency_limit", "Make and look at concurrency limits, and who holds them."),
     "why": ("why", "Say why a run is where it is, and what can be done."),
     "journal": ("journal", "Look at, verify and ship the journals of this home."),
+    "work-pool": ("work_pool", "Make, look at, pause and limit work pools, where runs wait for workers."),
+    "work-queue": ("work_queue", "Make, look at, pause and limit the queues of work pools."),
     "worker": ("worker", "Execute runs of deployments: start workers, and look at them."),
     "task": ("task", "Serve tasks: execute the calls that task.delay() hands over."),
     "agent": ("agent", "Start a worker under its older name."),
