@@ -55,7 +55,7 @@ def dies_once():
 
 def note(flow, run, state):
     with open("noted", "a") as file:
-        file.write(f"{run.name} {state.name}\n")
+        file.write(f"{run.name} {state.name}\\n")
 
 @flow(on_crashed=[note])
 def dies():
