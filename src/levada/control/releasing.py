@@ -17,7 +17,6 @@ from msgspec.structs import asdict, replace
 from levada.control.deployments import VERSIONED, check_job_variables, check_parameters, with_version
 from levada.control.making import LONGEST_NAME, check_tags
 from levada.control.noting import note
-from levada.control.payloads import LARGEST_PARAMETERS
 from levada.control.pools import check_queue, ensure_pool
 from levada.control.scheduling import pause_schedules, replace_schedules
 from levada.core.errors import ObjectNotFound, RequestInvalid, RequestTooLarge
@@ -26,6 +25,7 @@ from levada.core.json_schema import Problem
 from levada.core.naming import check_name
 from levada.store.base import Transaction
 from levada.store.sql.deployments import DeploymentRow, DeploymentTable, VersionRow, packed, packed_version, version_of
+from levada.wire.changes import LARGEST_PARAMETERS
 from levada.wire.deployments import DeploymentChange, EnvironmentSpec, NewDeployment
 
 RESOURCE: Final = "levada.deployment."
@@ -60,8 +60,8 @@ def looked_over(new: NewDeployment) -> NewDeployment:
         data = msgspec.json.encode(new)
         spec = _decode(data)
         parameters = len(msgspec.json.encode(new.parameters))
-    except (TypeError, ValueError, OverflowError, RecursionError) as problem:
-        raise RequestInvalid(f"The deployment is no JSON: {problem}", (("$", str(problem)),)) from problem
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise RequestInvalid(f"The deployment is no JSON: {error}", (("$", str(error)),)) from error
     if len(data) > LARGEST or parameters > LARGEST_PARAMETERS:
         raise RequestTooLarge(
             f"The deployment takes {len(data)} bytes, its parameters {parameters}; {LARGEST} and {LARGEST_PARAMETERS} "
@@ -227,8 +227,9 @@ def _changed(transaction: Transaction, row: DeploymentRow, wanted: _Change) -> D
     if paused != row.paused:
         note_deployment(transaction, changed, "paused" if paused else "resumed", {}, by)
         pause_schedules(transaction, row.id, paused=bool(paused))
-    for pool in {row.pool, changed.pool} - {None}:
-        transaction.announce("work", pool)  # its limits may be others now
+    for pool in {row.pool, changed.pool}:
+        if pool is not None:
+            transaction.announce("work", pool)  # its limits may be others now
     return changed
 
 
