@@ -44,7 +44,7 @@ def serve(
     pause_on_shutdown: bool = True,
     limit: int | None = None,
     print_starting_message: bool = True,
-    **_: Any,
+    webserver: bool = False,
 ) -> None:
     """Deploy, and execute the runs in processes of their own, until Ctrl-C or SIGTERM.
 
@@ -57,10 +57,12 @@ def serve(
             start.
         limit: how many runs at once; None: any number.
         print_starting_message: say on standard error what is served, and how to run it.
+        webserver: not looked at; there for programs written for other orchestrators.
 
     Raises:
         ConfigurationError: nothing was given, an event loop runs in this thread, or a deployment is not taken.
     """
+    del webserver
     if _only_loaded():
         return
     try:
@@ -78,9 +80,10 @@ async def aserve(
     pause_on_shutdown: bool = True,
     limit: int | None = None,
     print_starting_message: bool = True,
-    **_: Any,
+    webserver: bool = False,
 ) -> None:
     """`serve` for async code; being cancelled ends it as the first signal does."""
+    del webserver
     if _only_loaded():
         return
     serving = Serving(deployments, pause_on_shutdown=pause_on_shutdown, limit=limit, say=print_starting_message)

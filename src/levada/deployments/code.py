@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from levada.flows import Flow
 
 MOST_FILES = 5_000
-"""A folder without git that holds more Python files is digested as the file of the entrypoint alone."""
+"""A folder without git that holds more Python files is not digested as a whole."""
+
+_MOST_ENTRIES = 50_000
 
 _GIT_SECONDS = 20.0
 _BESIDES = frozenset({
@@ -38,7 +40,7 @@ class Checkout(Struct, frozen=True):
         commit: hash of the commit that is checked out.
         branch: its branch; None on no branch.
         repository: address of the remote `origin`, without user and password.
-        dirty: files below the folder differ from the commit.
+        dirty: files below the folder differ from the commit, or Python files are in no commit.
     """
 
     commit: str | None = None
@@ -54,7 +56,7 @@ def checkout_of(folder: Path) -> Checkout:
         return Checkout()
     branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
     origin = _git(folder, "remote", "get-url", "origin")
-    changes = _git(folder, "status", "--porcelain", "--", ".")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".") or _unknown(folder)
     return Checkout(commit, branch or None, without_secrets(origin) if origin else None, bool(changes))
 
 
@@ -70,8 +72,8 @@ def digest_of(folder: Path, entrypoint: str) -> str | None:
     """Digest of the code below a folder, as 32 hexadecimal digits.
 
     In a git repository these are the files that git tracks, as they are on the disk, and Python files that it does not
-    know yet. Elsewhere it is the Python files and what says which packages they need. Without either, or when there
-    are too many, the file of the entrypoint counts alone.
+    know yet. Elsewhere it is the Python files and what says which packages they need. When there are too many, those in
+    the folder of the entrypoint count, or its file alone.
 
     Args:
         folder: in which the code lies.
@@ -80,22 +82,32 @@ def digest_of(folder: Path, entrypoint: str) -> str | None:
     Returns:
         None when no file of it can be read.
     """
-    files = _tracked(folder)
-    if files is None:
-        files = _found(folder)
-    files = [*(files or []), Path(entrypoint.partition(":")[0])]
+    entry = Path(entrypoint.partition(":")[0])
+    found = _tracked(folder)
+    if found is None:
+        below = _found(folder)
+        if below is None:  # the folder is a home, or the root of a machine
+            below = [entry.parent / file for file in _found(folder / entry.parent) or []]
+        found = {file.as_posix(): None for file in below}
+    found.setdefault(entry.as_posix(), None)
     total = blake2b(digest_size=16)
     counted = 0
-    for file in sorted(set(files)):
-        try:
-            content = (folder / file).read_bytes()
-        except OSError:
+    for name, known in sorted(found.items()):
+        blob = known or _blob(folder / name)
+        if blob is None:
             continue  # tracked and deleted, or a link to nowhere: what is not there does not run
         counted += 1
-        name = file.as_posix().encode()
-        total.update(b"%d:%s%d:" % (len(name), name, len(content)))
-        total.update(content)
+        total.update(b"%d:%s%s" % (len(name.encode()), name.encode(), blob.encode()))
     return total.hexdigest() if counted else None
+
+
+def _blob(file: Path) -> str | None:
+    """The name that git gives to the content of a file; None when it cannot be read."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    return sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def place_of(flow: Flow[Any, Any], here: Path | None = None) -> tuple[Path, str]:
@@ -137,34 +149,52 @@ def module_entrypoint(flow: Flow[Any, Any]) -> str:
     return f"{module}:{name}"
 
 
-def _tracked(folder: Path) -> list[Path] | None:
-    listed = _git(folder, "ls-files", "-z", "--cached")
+def _tracked(folder: Path) -> dict[str, str | None] | None:
+    """The files of a repository below a folder, and git's names of their contents, as far as it knows them.
+
+    None when there are none: git tells of a large repository in no time, because unchanged files are not read.
+    """
+    listed = _git(folder, "ls-files", "-z", "--stage")
     if not listed:
         return None
-    new = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py") or ""
-    names = {*listed.split("\0"), *new.split("\0")} - {""}
-    return [Path(name) for name in names if not name.endswith(_TOLD_ELSEWHERE)]
+    found: dict[str, str | None] = {}
+    for line in listed.split("\0"):
+        facts, _, name = line.partition("\t")
+        if name:
+            found[name] = facts.split(" ")[1]
+    changed = (_git(folder, "ls-files", "-z", "--modified") or "").split("\0")
+    found |= dict.fromkeys((name for name in [*changed, *_unknown(folder)] if name), None)
+    return {name: blob for name, blob in found.items() if not name.endswith(_TOLD_ELSEWHERE)}
+
+
+def _unknown(folder: Path) -> list[str]:
+    """Python files that git neither tracks nor ignores."""
+    found = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py") or ""
+    return [name for name in found.split("\0") if name]
 
 
 def _found(folder: Path) -> list[Path] | None:
-    found = []
-    for file in _walk(folder):
-        found.append(file.relative_to(folder))
-        if len(found) > MOST_FILES:
-            return None
-    return found
+    """The files of a folder that is no repository; None when there is too much in it."""
+    found = list(islice(_walk(folder), MOST_FILES + 1))
+    return None if len(found) > MOST_FILES or None in found else [one.relative_to(folder) for one in found if one]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path | None]:
+    """Files that may be the author's; ends with None when there are too many of all kinds."""
+    seen = 0
     for place, folders, names in os.walk(folder):
         here = Path(place)
+        seen += len(folders) + len(names)
+        if seen > _MOST_ENTRIES:
+            yield None
+            return
         folders[:] = [name for name in folders if not _is_elsewhere(here / name)]
         yield from (here / name for name in names if name.endswith(".py") or name in _BESIDES)
 
 
 def python_files(folder: Path) -> list[Path]:
     """The Python files below a folder that may be the author's, in order; at most `MOST_FILES`."""
-    found = [file for file in islice(_walk(folder), MOST_FILES) if file.suffix == ".py"]
+    found = [file for file in islice(_walk(folder), MOST_FILES) if file is not None and file.suffix == ".py"]
     return sorted(found, key=lambda file: (len(file.parts), file))
 
 

@@ -259,24 +259,45 @@ class Deployment:
             paused=self.paused,
         )
 
-    def apply(self, *, work_pool_name: str | None = None, **_: Any) -> UUID:
+    def apply(
+        self,
+        schedules: Any = None,
+        work_pool_name: str | None = None,
+        image: str | None = None,
+        *,
+        upload: bool = False,
+        work_queue_concurrency: int | None = None,
+    ) -> UUID:
         """Deploy it; returns its id.
 
         Args:
+            schedules: in place of its own.
             work_pool_name: another pool than its own.
+            image: name of a container image that is there already; it becomes the job variable `image`.
+            upload: must be False: code elsewhere is fetched by pull steps.
+            work_queue_concurrency: must be None: limits of queues are set with ``levada work-queue``.
 
         Raises:
-            ConfigurationError: the control plane does not take it.
+            ConfigurationError: an argument cannot be used, or the control plane does not take it.
         """
         from levada.deployments.registering import register  # lazy: opens the control plane
 
-        return register([self if work_pool_name is None else replace(self, work_pool_name=work_pool_name)])[0].id
+        if upload or work_queue_concurrency is not None:
+            raise ConfigurationError("`upload` and `work_queue_concurrency` are not done by deploying; see the docs.")
+        changed: dict[str, Any] = {}
+        if schedules is not None:
+            changed["schedules"] = schedules_from(schedules=schedules)
+        if work_pool_name is not None:
+            changed["work_pool_name"] = work_pool_name
+        if image is not None:
+            changed["job_variables"] = {**self.job_variables, "image": image}
+        return register([replace(self, **changed)])[0].id
 
-    async def aapply(self, **options: Any) -> UUID:
+    async def aapply(self, *arguments: Any, **options: Any) -> UUID:
         """`apply` for async code."""
         import asyncio  # lazy: only async callers need a loop
 
-        return await asyncio.to_thread(lambda: self.apply(**options))
+        return await asyncio.to_thread(lambda: self.apply(*arguments, **options))
 
     @classmethod
     def build_from_flow(cls, flow: Flow[Any, Any], name: str, **options: Any) -> Deployment:

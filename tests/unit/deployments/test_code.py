@@ -98,6 +98,29 @@ def test_the_digest_is_the_same_in_another_folder_and_before_the_commit(reposito
     assert digest_of(repository, "hello.py:hello") == before == digest_of(tmp_path / "clone", "hello.py:hello")
 
 
+def test_files_that_git_does_not_track_make_a_checkout_dirty_only_when_they_are_code(
+    repository: Path, write: Write
+) -> None:
+    write("out.csv", "1,2")
+    assert not checkout_of(repository).dirty
+    write("new.py", "1")
+    assert checkout_of(repository).dirty
+
+
+def test_of_a_folder_with_too_much_in_it_the_entrypoint_and_its_folder_count(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("levada.deployments.code._MOST_ENTRIES", 10)
+    write("flows/job.py", "1")
+    for number in range(20):
+        write(f"data/{number}.txt", "")
+    first = digest_of(folder, "flows/job.py:flow")
+    write("other.py", "2")
+    assert digest_of(folder, "flows/job.py:flow") == first
+    write("flows/beside.py", "2")
+    assert digest_of(folder, "flows/job.py:flow") != first
+
+
 def test_a_file_that_git_ignores_counts_when_it_is_the_entrypoint(repository: Path, write: Write) -> None:
     write(".gitignore", "private.py")
     write("private.py", "1")
