@@ -79,6 +79,15 @@ class Subscription:
             self._said, self._missed = {}, False
         return heard
 
+    def keep(self, heard: Heard) -> None:
+        """Take back what was taken and could not be looked at; nobody is notified."""
+        with self._lock:
+            said = {**dict.fromkeys(heard.said), **self._said}
+            if heard.missed or self._missed or len(said) > self.capacity:
+                self._miss()
+            else:
+                self._said = said
+
     @property
     def waiting(self) -> int:
         """How many announcements are kept at this moment."""

@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
+from levada.core.faults import armed, reach
+
 if TYPE_CHECKING:
     from levada.control.bus import Bus, Heard, Subscription
     from levada.store.base import Store, Transaction
@@ -207,15 +209,19 @@ class Feed(ABC, Generic[W]):
                         self._thread = None
                         return
                 heard = subscription.take()
-                self._turn(heard)
+                if not self._turn(heard):
+                    subscription.keep(heard)  # a late line of log is found by its announcement alone
                 if heard:
                     self._closing.wait(GAP_SECONDS)
         finally:
             self._bus.unsubscribe(subscription)
 
-    def _turn(self, heard: Heard) -> None:
+    def _turn(self, heard: Heard) -> bool:
+        """Read and pass on what is new; False when it cannot be read now."""
         followers = self._followers
         try:
+            if armed:
+                reach("control.feeds.before_read")
             with self.store.read() as transaction:
                 news = self.read(transaction, heard, [follower.wanted for follower in followers])
         except Exception as error:
@@ -223,7 +229,7 @@ class Feed(ABC, Generic[W]):
             if not self._failing:
                 _logger.warning("News cannot be read now, and will be: %s", error, exc_info=error)
             self._failing = True
-            return
+            return False
         self._failing = False
         with self._lock:
             self._ring.extend(news)
@@ -232,6 +238,7 @@ class Feed(ABC, Generic[W]):
         for follower in followers:
             if any(follower.wanted(each) for each in news):
                 _tell(follower)
+        return True
 
 
 def _tell(follower: Follower[Any]) -> None:

@@ -33,6 +33,7 @@ POINTS: dict[str, str] = {
     "control.outbox.before_commit": "events have positions, the transaction is not committed",
     "control.leases.before_note": "it is noted that the control plane is there, the transaction is not committed",
     "control.leases.before_commit": "what a lost process left open has crashed, the transaction is not committed",
+    "control.feeds.before_read": "news was announced to those who follow, the tables are not read yet",
     "limits.after_acquire": "a slot is held, nobody knows yet",
 }
 

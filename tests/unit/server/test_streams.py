@@ -24,7 +24,7 @@ from levada.core.states import StateType
 from levada.server.app import create_app
 from levada.server.streams import check_place, messages
 from levada.store.opening import open_store
-from levada.testing import eventually
+from levada.testing import eventually, fault
 from levada.wire.events import Event, EventQuery
 from levada.wire.records import Record
 from tests.unit.control import records as make
@@ -79,7 +79,7 @@ class Listening:
 
     async def next(self) -> Message:
         while not self.pending:
-            chunk = await asyncio.wait_for(anext(self.stream), 10)
+            chunk = await asyncio.wait_for(anext(self.stream), 60)
             self.pending += [message for message in parse(chunk) if "data" in message]
         return self.pending.pop(0)
 
@@ -161,6 +161,19 @@ async def test_lines_of_log_come_as_they_arrive_late_ones_too(plane: ControlPlan
     message = await listening.next()
     assert message["data"]["message"] == "next"
     assert message["id"].startswith("3000000-")
+
+
+async def test_a_late_line_is_told_although_the_tables_could_not_be_read_when_it_was_announced(
+    plane: ControlPlane, feeds: Feeds
+) -> None:
+    run = make.new_id()
+    listening = Listening(messages(feeds.logs, LogsWanted(flow_runs=frozenset([UUID(bytes=run)])), None))
+    await anext(listening.stream)
+    with fault("control.feeds.before_read", at=0) as passages:
+        take_in(plane, make.log_line(run, message="late", at=1_000_000))
+        before = passages[0]
+        eventually(lambda: passages[0] >= before + 2)
+    assert (await listening.next())["data"]["message"] == "late"
 
 
 async def test_a_log_goes_on_after_the_line_that_was_read_last(plane: ControlPlane, feeds: Feeds) -> None:
