@@ -201,7 +201,7 @@ def python_files(folder: Path) -> list[Path]:
 def _is_elsewhere(folder: Path) -> bool:
     """Whether a folder holds no code of the author: hidden ones, environments, caches."""
     name = folder.name
-    return name.startswith(".") or name in {"__pycache__", "node_modules"} or (folder / "pyvenv.cfg").exists()
+    return name.startswith(".") or name in {"__pycache__", "node_modules"} or os.path.exists(folder / "pyvenv.cfg")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
