@@ -24,6 +24,7 @@ from levada.control.views import name_of_state
 from levada.core.errors import StoreUnavailable
 from levada.core.limits import base_of
 from levada.server.api.answers import answers
+from levada.store.sql.schedules import ScheduleTable
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,6 +54,8 @@ class Stored(Struct):
         runs: open flow runs by name of their state.
         late: scheduled runs whose time has passed.
         latest: seconds by which the longest due of them is late.
+        schedules: schedules that are due and that nobody has attended yet.
+        behind: seconds since the first of them was due.
         outbox: events without a position.
         live: processes with a lease.
         expired: processes whose lease has ended and that nobody has judged yet.
@@ -62,6 +65,8 @@ class Stored(Struct):
     runs: dict[str, int] = field(default_factory=dict)
     late: int = 0
     latest: float = 0.0
+    schedules: int = 0
+    behind: float = 0.0
     outbox: int = 0
     live: int = 0
     expired: int = 0
@@ -87,6 +92,10 @@ def count_stored(plane: ControlPlane) -> Stored:
         due = transaction.flow_runs.due(now, 1)
         if due and due[0].expected is not None:
             stored.latest = (now - due[0].expected) / 1e6
+        earliest = ScheduleTable(transaction).earliest()
+        if earliest is not None and earliest <= now:
+            stored.behind = (now - earliest) / 1e6
+            stored.schedules = _count(transaction, "schedules WHERE active = 1 AND due <= ?", now)
         stored.outbox = _count(transaction, "events WHERE position IS NULL")
         stored.live = _count(transaction, "writers WHERE expires > ?", now)
         stored.expired = _count(transaction, "writers WHERE expires <= ?", now)
@@ -249,6 +258,8 @@ class Metrics:
         yield gauges("levada_flow_runs_open", "Flow runs that have not ended.", ("state",), runs)
         yield gauge("levada_flow_runs_overdue", "Scheduled runs whose time has passed.", stored.late)
         yield gauge("levada_flow_runs_lateness_seconds", "By how much the longest due run is late.", stored.latest)
+        yield gauge("levada_schedules_overdue", "Schedules that are due and wait for the scheduler.", stored.schedules)
+        yield gauge("levada_schedules_lateness_seconds", "By how much the scheduler is behind.", stored.behind)
         yield gauge("levada_outbox_depth", "Events that wait to be dispatched.", stored.outbox)
         yield gauge("levada_leases_live", "Processes that report to this control plane.", stored.live)
         yield gauge("levada_leases_expired", "Processes that went silent and are not judged yet.", stored.expired)
