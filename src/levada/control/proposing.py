@@ -58,9 +58,9 @@ class Proposal(NamedTuple):
         if self.proposed.type in _CANCEL:
             below += sheet.added_below(aims.runs)
         wish = wish_of(self.proposed, now, again=self.again)
-        facts = flow_run_facts(transaction, row, sheet.lives_here)
-        verdict = decide(facts, wish, FLOW_RUN_LAW)
-        changed = judged_flow_run(row, verdict, wish, self.by, now, facts.opens)
+        known = flow_run_facts(transaction, row, sheet.lives_here)
+        verdict = decide(known, wish, FLOW_RUN_LAW)
+        changed = judged_flow_run(row, verdict, wish, self.by, now, known.opens)
         after = [] if changed is None else [changed]
         told = [row] if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled" else []
         if verdict.status == "accept" and verdict.rule != "repeated-wish":
@@ -79,9 +79,9 @@ class Proposal(NamedTuple):
     def _cancelled(self, sheet: Sheet, child: FlowRunRow) -> tuple[tuple[FlowRunRow, list[str]] | None, bool]:
         """What becomes of a subflow run with its parent, and whether its process must be told."""
         wish = Wish(type=StateType.CANCELLING, name="Cancelling", message=_said("Cancelled with its parent", self.by))
-        facts = flow_run_facts(sheet.transaction, child, sheet.lives_here)
-        verdict = decide(facts, wish, FLOW_RUN_LAW)
-        moved = judged_flow_run(child, verdict, wish, self.by, sheet.transaction.now, facts.opens)
+        known = flow_run_facts(sheet.transaction, child, sheet.lives_here)
+        verdict = decide(known, wish, FLOW_RUN_LAW)
+        moved = judged_flow_run(child, verdict, wish, self.by, sheet.transaction.now, known.opens)
         return moved, Effect.TELLS in verdict.effects
 
 
