@@ -38,7 +38,7 @@ MOST_AT_ONCE: Final = 10_000
 TOPIC: Final = "backfills"
 """Announced when a backfill may have something to do."""
 
-EXAMPLES: Final = 20
+EXAMPLES: Final = 10
 """Times that a preview names."""
 
 _MOST_BACKFILLS: Final = 200
