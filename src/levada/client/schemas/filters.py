@@ -63,6 +63,12 @@ class WithText(Struct, omit_defaults=True, kw_only=True):
     query: str | None = None
 
 
+class Equal(Struct, omit_defaults=True, kw_only=True):
+    """Is, or is not."""
+
+    eq_: bool | None = None
+
+
 class FlowFilter(Struct, omit_defaults=True, kw_only=True):
     """Which flows."""
 
@@ -77,6 +83,7 @@ class FlowRunFilter(Struct, omit_defaults=True, kw_only=True):
     tags: Tagged | dict[str, Any] | None = None
     state: InState | dict[str, Any] | None = None
     start_time: Between | dict[str, Any] | None = None
+    deployment_id: AnyOf | dict[str, Any] | None = None
     parent_flow_run_id: AnyOf | dict[str, Any] | None = None
     parent_task_run_id: Parent | dict[str, Any] | None = None
 
@@ -110,8 +117,29 @@ class ArtifactFilter(Struct, omit_defaults=True, kw_only=True):
     flow_run_id: AnyOf | dict[str, Any] | None = None
 
 
+class DeploymentFilter(Struct, omit_defaults=True, kw_only=True):
+    """Which deployments."""
+
+    id: AnyOf | dict[str, Any] | None = None
+    name: Named | dict[str, Any] | None = None
+    tags: Tagged | dict[str, Any] | None = None
+    paused: Equal | dict[str, Any] | None = None
+
+
+class WorkPoolFilter(Struct, omit_defaults=True, kw_only=True):
+    """In which work pools."""
+
+    name: AnyOf | dict[str, Any] | None = None
+
+
+class WorkQueueFilter(Struct, omit_defaults=True, kw_only=True):
+    """In which queues."""
+
+    name: AnyOf | dict[str, Any] | None = None
+
+
 FlowFilterName = FlowRunFilterName = TaskRunFilterName = Named
-FlowRunFilterId = TaskRunFilterId = ArtifactFilterId = AnyOf
+FlowRunFilterDeploymentId = FlowRunFilterId = TaskRunFilterId = ArtifactFilterId = AnyOf
 FlowRunFilterTags = TaskRunFilterTags = Tagged
 FlowRunFilterState = TaskRunFilterState = InState
 FlowRunFilterStateType = FlowRunFilterStateName = TaskRunFilterStateType = TaskRunFilterStateName = AnyOf
@@ -122,3 +150,7 @@ LogFilterTaskRunId = ArtifactFilterKey = ArtifactFilterType = AnyOf
 LogFilterLevel = AtLevel
 LogFilterTextSearch = WithText
 ArtifactCollectionFilter = ArtifactFilter
+DeploymentFilterId = WorkPoolFilterName = WorkQueueFilterName = AnyOf
+DeploymentFilterName = Named
+DeploymentFilterTags = Tagged
+DeploymentFilterPaused = Equal
