@@ -52,14 +52,21 @@ _BEGINNING = """\
 {note}
 
 `{ours}` says what of a folder is deployed, and how; [deploying](../how-to/deploy.md) shows one. A `{theirs}` is
-understood as well, when there is no `{ours}`. `levada init` writes a first one. A mistake is told with file, line and field.
+understood as well, when there is no `{ours}`. `levada init` writes a first one. A mistake is told with file, line
+and field.
 
 ## Placeholders
 
-`{{{{ step-id.key }}}}` is what a build or push step gave, `{{{{ $NAME }}}}` a variable of the environment,
-`{{{{ levada.variables.NAME }}}}` (or `prefect.variables`) a variable and, with more names behind it, a part of it, and
-`{{{{ flow.name }}}}` the flow. A text that is nothing but one placeholder takes the type of what stands for it. In `pull`, variables
-and environment are left for the process of each run to fill in, so that secrets are stored nowhere.
+| | |
+|---|---|
+| `{{{{ step-id.key }}}}` | What a build or push step gave. |
+| `{{{{ $NAME }}}}` | A variable of the environment. |
+| `{{{{ levada.variables.NAME }}}}` | A variable, or `prefect.variables.NAME`; more names behind it: a part of it. |
+| `{{{{ flow.name }}}}` | The flow. |
+| `{{{{ git.commit }}}}` | What git says about the folder; also `git.branch` and `git.repository`. |
+
+A text that is nothing but one placeholder takes the type of what stands for it. In `pull`, variables and environment
+are left for the process of each run to fill in, so that secrets are stored nowhere.
 """
 
 
@@ -78,8 +85,8 @@ def project_page(note: str) -> str:
         lines.append(f"| `levada.steps.{name}` | {(function.__doc__ or '').splitlines()[0]} |")
     lines += [
         "",
-        "`prefect.deployments.steps.…` names the same. Any other dotted name is a function of yours, which gets the arguments by",
-        "name and gives a table, or nothing.",
+        "`prefect.deployments.steps.…` names the same. Any other dotted name is a function of yours, which gets the",
+        "arguments by name and gives a table, or nothing.",
         "",
         *_table("Recipes of `levada init`", {name: text for name, (text, _) in RECIPES.items()}),
     ]

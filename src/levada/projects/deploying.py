@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.core.errors import LevadaError
 from levada.core.templates import MISSING
+from levada.deployments.code import checkout_of
 from levada.flows import load_flow_from_entrypoint
 from levada.projects.entries import STEP_FIELDS, check_entry, deployment_of
 from levada.projects.reading import At, Project, ProjectError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from levada.flows import Flow
 
 Tell = Callable[[str], object]
+
+_OF_GIT = ("commit", "branch", "repository")
 
 
 @dataclass
@@ -130,13 +133,13 @@ def _prepare(one: Planned, flow: Flow[Any, Any], done: dict[str, dict[str, Any]]
         steps = one.steps(kind) or []
         key = repr((kind, steps, outputs, flow.name if "flow.name" in repr(steps) else ""))
         if key not in done:
-            done[key] = run_steps(steps, outputs, first_of(_of_flow(flow), RUN_TIME), tell)
+            done[key] = run_steps(steps, outputs, first_of(_of_flow(flow), _of_git(one.project.folder), RUN_TIME), tell)
         outputs = done[key]
     return outputs
 
 
 def _deployment(one: Planned, flow: Flow[Any, Any], outputs: Mapping[str, Any]) -> Deployment:
-    known = first_of(_of_flow(flow), _of_steps(outputs))
+    known = first_of(_of_flow(flow), _of_steps(outputs), _of_git(one.project.folder))
     entry = {}
     for name, value in one.entry.items():
         if name in STEP_FIELDS:
@@ -146,12 +149,36 @@ def _deployment(one: Planned, flow: Flow[Any, Any], outputs: Mapping[str, Any]) 
         except LevadaError as error:
             raise one.project.error((*one.at, name), str(error)) from error
     pull = one.steps("pull")
+    pull_at = (*one.at, "pull") if one.entry.get("pull") is not None else ("pull",)
     # What only the run's own machine knows (variables, environment) stays for that to fill in.
-    return deployment_of(one.project, one.at, entry, flow, None if pull is None else filled(pull, known))
+    try:
+        pull = None if pull is None else filled(pull, known)
+    except LevadaError as error:
+        raise one.project.error(pull_at, str(error)) from error
+    return deployment_of(one.project, one.at, entry, flow, pull)
 
 
 def _of_flow(flow: Flow[Any, Any]) -> Find:
     return lambda name: {"flow.name": flow.name, "flow.version": flow.version}.get(name, MISSING)
+
+
+def _of_git(folder: Path) -> Find:
+    """What git says about the folder of the project.
+
+    Raises:
+        ProjectError: it is named, and not known.
+    """
+
+    def find(name: str) -> Any:
+        beginning, _, wanted = name.partition(".")
+        if beginning != "git" or wanted not in _OF_GIT:
+            return MISSING
+        found = getattr(checkout_of(folder), wanted)
+        if found is None:
+            raise ProjectError(f"{{{{ {name} }}}}: {str(folder)!r} is no git repository that has a {wanted}.")
+        return found
+
+    return find
 
 
 def _of_steps(outputs: Mapping[str, Any]) -> Find:
@@ -165,7 +192,7 @@ def _of_steps(outputs: Mapping[str, Any]) -> Find:
 def _nobody_knows(name: str) -> Any:
     raise ProjectError(
         f"{{{{ {name} }}}} names nothing: there is no build or push step with that id. Known are step-id.key, "
-        "$VARIABLE, levada.variables.NAME and flow.name."
+        "$VARIABLE, levada.variables.NAME, flow.name and git.commit."
     )
 
 

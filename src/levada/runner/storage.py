@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from levada.core.errors import ConfigurationError
 from levada.core.identity import content_digest
+from levada.deployments.code import checkout_of
 from levada.settings import get_current_settings
 from levada.steps import expand
 from levada.steps.git import git_clone
@@ -89,6 +90,8 @@ class GitRepository:
         include_submodules: fetch submodules too.
         pull_interval: not looked at: every run fetches what is newest.
         directories: only these folders of it.
+        pin: runs get the commit that was newest when they were deployed, and not what is newest when they begin. So a
+            version of the deployment is one state of the code, and rolling back brings that state back.
 
     Raises:
         ConfigurationError: both a branch and a commit, or credentials that are not understood.
@@ -104,6 +107,7 @@ class GitRepository:
         include_submodules: bool = False,
         pull_interval: int | None = 60,
         directories: list[str] | None = None,
+        pin: bool = False,
     ) -> None:
         del pull_interval
         if branch is not None and commit_sha is not None:
@@ -114,6 +118,7 @@ class GitRepository:
         self.commit_sha = commit_sha
         self.include_submodules = include_submodules
         self.directories = list(directories) if directories else None
+        self.pin = pin
         self.name = name or _folder_name(url, branch or commit_sha)
 
     @property
@@ -140,7 +145,11 @@ class GitRepository:
                 f"The password or token of {self.name!r} would be stored with the deployment, where others can read "
                 "it. Write `credentials={'access_token': '{{ $GIT_TOKEN }}'}` and set GIT_TOKEN where runs execute."
             )
-        return {"levada.steps.git_clone": self._arguments()}
+        arguments = self._arguments()
+        if self.pin and self.commit_sha is None:
+            arguments.pop("branch", None)
+            arguments["commit_sha"] = checkout_of(self.pull_code()).commit
+        return {"levada.steps.git_clone": arguments}
 
     def _arguments(self) -> dict[str, Any]:
         given: dict[str, Any] = {

@@ -305,6 +305,21 @@ def test_code_of_a_git_repository(repository: Path, tmp_path: Path, monkeypatch:
     assert new.code.commit == git(repository, "rev-parse", "HEAD")
 
 
+def test_a_pinned_repository_is_one_commit_for_each_version(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    deployment = Flow.from_source(GitRepository(repository.as_uri(), pin=True), "hello.py:hello").to_deployment("x")
+    first = deployment.to_new().code.pull[0]["levada.steps.git_clone"]["commit_sha"]
+    (repository / "more.py").write_text("")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "more")
+    second = deployment.to_new().code
+
+    assert first != second.pull[0]["levada.steps.git_clone"]["commit_sha"] == git(repository, "rev-parse", "HEAD")
+    assert second.commit == git(repository, "rev-parse", "HEAD")
+
+
 def test_code_of_a_folder_is_used_where_it_lies(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     new = flow.from_source("project", "hello.py:hello").to_deployment("x").to_new()

@@ -321,6 +321,31 @@ def test_a_first_file_of_a_repository_clones_it(folder: Path) -> None:
     assert (step["repository"], step["branch"]) == ("https://example.com/team/flows.git", "main")
 
 
+def test_a_pinned_commit_is_that_of_the_checkout(folder: Path, write: Write) -> None:
+    path = write(
+        """\
+        pull:
+        - levada.steps.git_clone:
+            repository: "{{ git.repository }}"
+            commit_sha: "{{ git.commit }}"
+        deployments: [{name: "at-{{ git.branch }}", entrypoint: "flows/hello.py:hello"}]
+        """
+    )
+    with pytest.raises(ProjectError, match=r"levada.yaml:\d: .*no git repository"):
+        made(path)
+    git(folder, "init", "-q")
+    git(folder, "remote", "add", "origin", "https://example.com/team/flows.git")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "one")
+    (one,) = made(path)
+    step = one.to_new().code.pull[0]["levada.steps.git_clone"]
+    assert one.name == "at-main"
+    assert step == {
+        "repository": "https://example.com/team/flows.git",
+        "commit_sha": git(folder, "rev-parse", "HEAD"),
+    }
+
+
 def test_a_file_that_is_there_is_not_written_over(folder: Path, write: Write) -> None:
     write("name: mine")
     with pytest.raises(ConfigurationError, match="--force"):
