@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 NOT_EXECUTED = 70
 """Exit code of a process that could not even record why it did not execute its run."""
 
+BEGUN = "begun"
+"""File in the job folder that says: from here on the run has records."""
+
 HOOKS = "hooks"
 """File in the job folder that says: this flow has hooks that must be called when its process is killed."""
 
@@ -58,6 +61,7 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
     logging.getLogger("levada").propagate = session.settings.logging.to_console
     if folder is not None:
         _pass_cancellation_on(order, folder)
+    begun = _Beginning(order, session, folder)
     try:
         if flow is None:
             enter(order)
@@ -66,22 +70,38 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
             flow = flow.with_options(retries=order.retries)
         if folder is not None:
             _note_hooks(flow, order, folder)
-        if order.retries is not None:
-            flow = flow.with_options(retries=order.retries)
         parameters = flow.signature.bind((), given_parameters(order, session))
     except ScriptError as error:
-        record_refusal(order, session, "The flow could not be loaded", error.user_exc)
-        return 0
+        return begun.refuse("The flow could not be loaded", error.user_exc)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever stands in the way, the run ends and says so
-        record_refusal(order, session, "The flow could not be loaded", error)
-        return 0
+        return begun.refuse("The flow could not be loaded", error)
     try:
         start = _start(order)
     except (LevadaError, OSError) as error:
-        record_refusal(order, session, "What the run recorded before could not be read", error, crashed=True)
-        return 0
+        return begun.refuse("What the run recorded before could not be read", error, crashed=True)
+    begun.note()
     run_to_end(flow, parameters, start)
     return 0
+
+
+class _Beginning:
+    """The moment at which a run has records: with its function, or with the reason why that cannot be called."""
+
+    def __init__(self, order: WorkOrder, session: Session, folder: Path | None) -> None:
+        self._order = order
+        self._session = session
+        self._folder = folder
+
+    def note(self) -> None:
+        """Let the worker know that the run has begun: what dies before is tried again as if it had not."""
+        if self._folder is not None:
+            (self._folder / BEGUN).touch(0o600)
+
+    def refuse(self, what: str, error: BaseException, *, crashed: bool = False) -> int:
+        """Record why the function cannot be called; gives the exit code."""
+        self.note()
+        record_refusal(self._order, self._session, what, error, crashed=crashed)
+        return 0
 
 
 def _note_hooks(flow: Flow[Any, Any], order: WorkOrder, folder: Path) -> None:

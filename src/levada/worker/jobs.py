@@ -10,6 +10,7 @@
         supervisor  pid of the supervisor, from when it listens
         started     pid of the run's process
         output      the writer under which the supervisor keeps what the run prints
+        begun       the run's process has loaded the flow, and records
         hooks       the flow has hooks that must be called when its process is killed
         stop        what is to be done to the run: ``cancel``, ``interrupt`` or ``kill``, why, and with how much grace
         exit        how the run's process ended, and what it used
@@ -183,6 +184,11 @@ class JobFolder:
         """Under whose name the run's output is kept; None while it has printed nothing."""
         found = self._read(OUTPUT)
         return None if found is None else bytes.fromhex(found["writer"])
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run's process came so far that it recorded something."""
+        return (self.path / "begun").exists()
 
     @property
     def has_hooks(self) -> bool:

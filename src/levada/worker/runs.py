@@ -266,7 +266,8 @@ class Runs:
         stopped = ended.stop.get("kind")
         done = self._exit(
             run,
-            begun=bool(ended.pid),
+            # What dies before it has loaded the flow is tried again elsewhere, as what was never started.
+            begun=run.folder.has_begun or ended.exit_code == 0,
             exit_code=ended.exit_code,
             reason=reason,
             cancelled=stopped == "cancel" and ended.exit_code != 0,

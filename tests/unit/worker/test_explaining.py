@@ -19,15 +19,15 @@ from levada.worker.jobs import Ended
         (
             Ended(exit_code=-9, oom=True, memory_peak=512 * 2**20),
             (
-                "The process was killed by signal 9 (SIGKILL), not by Levada: the kernel ended it because memory ran out; "
-                "its peak was 512 MiB."
+                "The process was killed by signal 9 (SIGKILL), not by Levada: the kernel ended it because memory ran "
+                "out; its peak was 512 MiB."
             ),
         ),
         (
             Ended(exit_code=-9),
             (
-                "The process was killed by signal 9 (SIGKILL), not by Levada: probably the kernel because memory ran out, "
-                "or somebody with `kill -9`."
+                "The process was killed by signal 9 (SIGKILL), not by Levada: probably the kernel because memory ran "
+                "out, or somebody with `kill -9`."
             ),
         ),
         (

@@ -64,12 +64,23 @@ def test_what_cannot_be_started_is_reported_with_the_reason(
     unknown = an_order(code, "flows.py:touch", job={"command": "no-such-command-at-all"})
     pool.give(nowhere, strange, unknown)
     start_worker()
-    reasons = [eventually(lambda one=one: pool.exit_of(one)).reason for one in (nowhere, strange, unknown)]  # type: ignore[misc]
-    assert reasons == [
-        "The working directory '/no/such/folder' of the job configuration is not on this machine.",
-        "This worker has no launcher 'trebuchet'; it has: process, warm.",
-        "The process ended with exit code 127: its command was not found.",
+    exits = [eventually(lambda one=one: pool.exit_of(one)) for one in (nowhere, strange, unknown)]  # type: ignore[misc]
+    assert [(ended.begun, ended.reason) for ended in exits] == [
+        (True, "The working directory '/no/such/folder' of the job configuration is not on this machine."),
+        (True, "This worker has no launcher 'trebuchet'; it has: process, warm."),
+        (False, "The process ended with exit code 127: its command was not found."),
     ]
+
+
+def test_a_run_that_dies_before_its_flow_is_loaded_may_be_begun_elsewhere(
+    pool: PoolInMemory, start_worker: StartWorker, code: Path
+) -> None:
+    (code / "deadly.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    order = an_order(code, "deadly.py:etl")
+    pool.give(order)
+    start_worker()
+    ended = eventually(lambda: pool.exit_of(order))
+    assert (ended.begun, ended.exit_code) == (False, -9)
 
 
 def test_a_worker_takes_no_more_than_its_limit(pool: PoolInMemory, start_worker: StartWorker, code: Path) -> None:

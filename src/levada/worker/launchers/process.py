@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,12 +35,27 @@ class SupervisedRun:
         ended = self.folder.ended()
         if ended is not None:
             return ended
-        # Linux has ended the run's process with its supervisor; see PR_SET_PDEATHSIG.
+        # The supervisor was killed. Linux has ended the run's process with it (see PR_SET_PDEATHSIG), not its children.
+        kill_what_is_left(self.folder)
         return Ended(pid=self.folder.started)
 
     def stop(self, kind: StopKind, reason: str, grace: float) -> None:
         """Have the supervisor stop the run."""
         self.folder.stop(kind, reason, grace)
+
+
+def kill_what_is_left(folder: JobFolder) -> int:
+    """Kill the processes of a run that no supervisor looks after any more, on Linux; how many there were."""
+    mark = f"_LEVADA_ORDER={folder.path / 'order'}".encode()
+    killed = 0
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in place.read_bytes().split(b"\0"):
+                os.kill(int(place.parent.name), signal.SIGKILL)
+                killed += 1
+        except OSError:
+            continue  # it has ended, or is another user's, and then none of ours
+    return killed
 
 
 class ProcessLauncher:
