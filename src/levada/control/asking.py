@@ -314,8 +314,8 @@ class ClaimLine:
             pool.last = ClaimAnswer(hold_seconds=answer.hold_seconds, pool=answer.pool)
             if answer.orders or self._are_new(entry.asking.request, answer, now) or entry.until <= now:
                 answers.append((entry, answer))
-        if served.next_due is not None:
-            pool.next_due = now + max(0.0, served.next_due / 1e6 - time.time())
+        if served.next_in is not None:
+            pool.next_due = now + served.next_in
         self._answer(pool, answers)
 
     def _are_new(self, request: ClaimRequest, answer: ClaimAnswer, now: float) -> bool:

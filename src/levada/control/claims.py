@@ -53,13 +53,13 @@ class Served(Struct):
 
     Attributes:
         answers: one for each, in their order.
-        next_due: when the next run of the pool is due that is not due now, microseconds since 1970.
+        next_in: seconds until the next run of the pool is due that is not due now; None when there is none.
         collisions: what must be done about full deployments.
         broken: runs that can never be started, with the reason.
     """
 
     answers: list[ClaimAnswer]
-    next_due: int | None = None
+    next_in: float | None = None
     collisions: list[Collision] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
 
@@ -89,7 +89,8 @@ def serve(transaction: Transaction, pool: str, asks: Sequence[Asking]) -> Served
         lanes = place.lanes()  # as they are now that nobody else gives runs of this pool out
         _give_out(place, lanes, asks, served)
     if open_asks:
-        served.next_due = place.tables.next_due(pool, transaction.now)
+        due = place.tables.next_due(pool, transaction.now)
+        served.next_in = None if due is None else (due - transaction.now) / 1e6
     return served
 
 
