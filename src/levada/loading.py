@@ -23,7 +23,7 @@ def load(entrypoint: str) -> Flow[Any, Any]:
     else:
         if not name and "." in place:
             place, _, name = place.rpartition(".")
-        module = _import(place)
+        module = load_module(place)
     return _pick(module, name, entrypoint)
 
 
@@ -61,7 +61,7 @@ def load_script(path: Path) -> ModuleType:
     return module
 
 
-_loading: list[Path] = []
+_loading: list[Path | str] = []
 
 
 def is_loading() -> bool:
@@ -76,7 +76,14 @@ def _already_running(path: Path) -> ModuleType | None:
     return main if file is not None and Path(file).resolve() == path else None
 
 
-def _import(name: str) -> ModuleType:
+def load_module(name: str) -> ModuleType:
+    """Import a module for what is defined in it; what stands at its top is not meant to be done, as with a file.
+
+    Raises:
+        MissingFlowError: there is none.
+        ScriptError: it raised.
+    """
+    _loading.append(name)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -85,6 +92,8 @@ def _import(name: str) -> ModuleType:
         raise ScriptError(error, name) from error
     except Exception as error:
         raise ScriptError(error, name) from error
+    finally:
+        _loading.remove(name)
 
 
 def _pick(module: ModuleType, name: str, entrypoint: str) -> Flow[Any, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from levada.core.errors import ConfigurationError, ScriptError
-from levada.loading import load_script
+from levada.core.errors import ConfigurationError, MissingFlowError
+from levada.loading import load_module, load_script
 from levada.tasks import Task
 
 
@@ -44,10 +43,6 @@ def _module(where: str) -> ModuleType:
     if where.endswith(".py") or "/" in where or Path(where).is_file():
         return load_script(Path(where))
     try:
-        return importlib.import_module(where)
-    except ModuleNotFoundError as error:
-        if error.name is not None and where.startswith(error.name):
-            raise ConfigurationError(f"There is no file and no module {where!r}.") from error
-        raise ScriptError(error, where) from error
-    except Exception as error:
-        raise ScriptError(error, where) from error
+        return load_module(where)
+    except MissingFlowError as error:
+        raise ConfigurationError(f"There is no file and no module {where!r}.") from error
