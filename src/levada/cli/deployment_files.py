@@ -10,6 +10,7 @@ import click
 from levada.cli.deployment_options import add_parameters, entry_of, pool_of, what_options, when_options, where_options
 from levada.cli.home import control_plane
 from levada.cli.output import output_option, print_json
+from levada.wire.pools import DEFAULT_AGENT_POOL
 
 
 @click.command("build")
@@ -21,16 +22,19 @@ from levada.cli.output import output_option, print_json
 @click.option("--override", "overrides", multiple=True, metavar="NAME=VALUE", help="The same as --job-variable.")
 @click.option("--output", "target", metavar="PATH", help="File to write; FLOW-deployment.yaml unless given.")
 @click.option("--apply", "at_once", is_flag=True, help="Deploy it, too.")
-@click.option("--skip-upload", is_flag=True, hidden=True)
+@click.option("--skip-upload", is_flag=True, hidden=True, help="Not looked at: nothing is uploaded.")
 def build(entrypoint: str, name: str, target: str | None, at_once: bool, **given: Any) -> None:
-    """Write a deployment of a flow into a file, to be read, changed, and applied."""
+    """Write a deployment of a flow into a file, to be read, changed, and applied.
+
+    Without -p its runs go to the pool default-agent-pool, which everybody has.
+    """
     from levada.deployments.registering import next_steps, register  # lazy: usage errors need none of it
     from levada.projects import Planned, Project
     from levada.projects.deploying import make
 
     given["variables"] = (*given["variables"], *given.pop("overrides"))
     entry = {"name": name, "entrypoint": entrypoint, **entry_of(given)}
-    entry["work_pool"] = pool_of(given)
+    entry["work_pool"] = {"name": DEFAULT_AGENT_POOL, **pool_of(given)}
     deployment = make([Planned(Project(Path.cwd() / "levada.yaml", {}), (), entry)])[0]
     add_parameters(deployment, given)
     function = deployment.entrypoint.rpartition(":")[2].rpartition(".")[2]
@@ -44,7 +48,7 @@ def build(entrypoint: str, name: str, target: str | None, at_once: bool, **given
 
 @click.command("apply")
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...")
-@click.option("--upload", is_flag=True, hidden=True)
+@click.option("--upload", is_flag=True, hidden=True, help="Not looked at: code elsewhere is fetched by steps.")
 @output_option
 def apply(paths: tuple[str, ...], upload: bool, output: str) -> None:
     """Deploy what files say that `levada deployment build` wrote."""
