@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from levada.core.errors import ConfigurationError
+from levada.wire.pools import DEFAULT_AGENT_POOL
 
 if TYPE_CHECKING:
     from levada.deployments.deployment import Deployment
@@ -25,7 +26,7 @@ def build_from_flow(made_of: type[Deployment], flow: Flow[Any, Any], name: str, 
         flow: the flow.
         name: of the deployment.
         **options: `output` (a file to write), `apply` (deploy at once), and fields of a deployment under their new or
-            older names.
+            older names; its runs go to `default-agent-pool` unless `work_pool_name` says another one.
 
     Raises:
         ConfigurationError: a storage or infrastructure block was given, or an option cannot be used.
@@ -45,6 +46,8 @@ def build_from_flow(made_of: type[Deployment], flow: Flow[Any, Any], name: str, 
         options.setdefault("job_variables", overrides)
     entrypoint = options.pop("entrypoint", None)
     active = options.pop("is_schedule_active", None)
+    if options.get("work_pool_name") is None:
+        options["work_pool_name"] = DEFAULT_AGENT_POOL
     deployment = made_of.from_flow(flow, name, **options)
     if entrypoint is not None:
         deployment.entrypoint = entrypoint
