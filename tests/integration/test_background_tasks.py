@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -107,7 +107,7 @@ class Folder:
         command = arguments or ("-m", "levada.cli", "task", "serve", "work.py", "--limit", "8")
         with (self.path / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *command], cwd=self.path, env=os.environ, stdout=log, stderr=log
+                [sys.executable, *command], cwd=self.path, env=_environment(), stdout=log, stderr=log
             )
         try:
             yield process
@@ -120,6 +120,12 @@ class Folder:
         return (self.path / "log").read_text()
 
 
+def _environment() -> dict[str, str]:
+    """Who serves asks another server than who calls, when there are two."""
+    other = os.environ.get("OTHER_API_URL")
+    return {**os.environ, **({"LEVADA_API_URL": other} if other else {})}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Folder]:
     path = tmp_path / "code"
@@ -130,7 +136,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 @pytest.fixture(params=["home", "server"])
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, levada_home: Path) -> Iterator[str]:
-    """Where calls are handed to: the home of this process, or a server with its services."""
+    """Where calls are handed to: the home of this process, a server, or one of two servers on one PostgreSQL."""
     del levada_home
     for name, value in SHORT_LEASES.items():
         monkeypatch.setenv(name, value)
@@ -138,10 +144,13 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, levad
         refresh_settings()
         yield "home"
         return
-    with serving() as server:
-        monkeypatch.setenv("LEVADA_API_URL", f"http://127.0.0.1:{server.port}/api")
+    database = {"LEVADA_DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "replicas" else {}
+    with ExitStack() as around:
+        servers = [around.enter_context(serving(env=database)) for _ in range(2 if database else 1)]
+        monkeypatch.setenv("LEVADA_API_URL", f"http://127.0.0.1:{servers[-1].port}/api")
         refresh_settings()
-        yield "server"
+        monkeypatch.setenv("OTHER_API_URL", f"http://127.0.0.1:{servers[0].port}/api")
+        yield str(request.param)
 
 
 def state_of(future: Any) -> Any:
@@ -167,6 +176,7 @@ def test_a_file_that_serves_its_own_tasks_as_a_script_takes_their_calls(place: s
         assert future.result(timeout=60) == 2
 
 
+@pytest.mark.parametrize("place", ["home", "server", "replicas"], indirect=True)
 def test_two_processes_share_the_calls_and_execute_each_once(place: str, folder: Folder) -> None:
     futures = folder.tasks.double.map(range(200), deferred=True)
     with folder.served(), folder.served():
@@ -175,6 +185,7 @@ def test_two_processes_share_the_calls_and_execute_each_once(place: str, folder:
     assert begun == Counter(str(number) for number in range(200))
 
 
+@pytest.mark.parametrize("place", ["home", "server", "replicas"], indirect=True)
 def test_a_call_whose_process_is_killed_is_executed_again_when_its_task_may_be(place: str, folder: Folder) -> None:
     with folder.served() as first:
         future = folder.tasks.held_again.delay("again")
