@@ -54,9 +54,7 @@ class Api:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request; its answer from JSON."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self._url + path, data, {"content-type": "application/json"}, method=method
-        )
+        request = urllib.request.Request(self._url + path, data, {"content-type": "application/json"}, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             raw = answer.read()
         return json.loads(raw) if raw else None

@@ -36,8 +36,8 @@ def command(entrypoint: str | None, names: tuple[str, ...], every: bool, file: s
     the file says. On a terminal, what is missing is asked for; without one nothing is ever asked.
     """
     from levada.deployments.registering import next_steps, register  # lazy: usage errors need none of it
-    from levada.projects import find_project
-    from levada.projects.deploying import make
+    from levada.projects import find_project  # lazy: as above
+    from levada.projects.deploying import make  # lazy: as above
 
     project = find_project(Path.cwd(), file)
     with control_plane(drain=False) as plane:
@@ -69,9 +69,9 @@ def _from_entrypoint(
     entrypoint: str, names: tuple[str, ...], project: Project | None, questions: Questions | None
 ) -> list[Planned]:
     """The deployment of a flow that the command line names; an entry of the project of that name, if there is one."""
-    from levada.projects import Planned, Project
-    from levada.projects.deploying import plan
-    from levada.projects.reading import ProjectError
+    from levada.projects import Planned, Project  # lazy: only this command reads projects
+    from levada.projects.deploying import plan  # lazy: as above
+    from levada.projects.reading import ProjectError  # lazy: as above
 
     if len(names) > 1:
         raise click.UsageError("One flow is deployed under one name; -n was given several times.")
@@ -84,7 +84,10 @@ def _from_entrypoint(
         except ProjectError:
             found = []
         if len(found) == 1:
-            found[0].entry["entrypoint"] = entrypoint
+            file, mark, flow = entrypoint.partition(".py:")
+            if mark:
+                file = os.path.relpath(file, project.folder)
+            found[0].entry["entrypoint"] = f"{file}{mark}{flow}"
             return found
     steps = {kind: project.data.get(kind) for kind in ("build", "push", "pull")} if project is not None else {}
     asked = Project(Path.cwd() / "levada.yaml", steps)
@@ -95,7 +98,7 @@ def _from_file(
     names: tuple[str, ...], every: bool, file: str | None, project: Project | None, questions: Questions | None
 ) -> list[Planned]:
     """The entries of the project file that are meant."""
-    from levada.projects.deploying import plan
+    from levada.projects.deploying import plan  # lazy: only this command reads projects
 
     if every and names:
         raise click.UsageError("--all means every deployment, and -n some of them; give one of the two.")
@@ -151,5 +154,3 @@ def _complete(one: Planned, given: dict[str, Any], questions: Questions | None) 
         schedule = questions.schedule()
         if schedule:
             one.entry["schedules"] = [schedule]
-    if one.project.folder != Path.cwd() and not one.at:
-        one.entry["entrypoint"] = os.path.relpath(str(one.entry["entrypoint"]), one.project.folder)

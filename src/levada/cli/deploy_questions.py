@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from levada.cli.output import print_table
 from levada.settings import get_current_settings
 from levada.wire.pools import PoolSpec
 
@@ -80,6 +79,7 @@ class Questions:
 
 
 def _number(question: str, choices: list[str]) -> int:
-    print_table(["No", "Name"], [[nth, name] for nth, name in enumerate(choices, 1)], empty="")
+    for nth, name in enumerate(choices, 1):
+        click.echo(f"{nth:>3}  {name}", err=True)
     picked = click.prompt(question, type=click.IntRange(1, len(choices)), default=1, err=True)
     return int(picked) - 1

@@ -29,8 +29,8 @@ def build(entrypoint: str, name: str, target: str | None, at_once: bool, **given
     Without -p its runs go to the pool default-agent-pool, which everybody has.
     """
     from levada.deployments.registering import next_steps, register  # lazy: usage errors need none of it
-    from levada.projects import Planned, Project
-    from levada.projects.deploying import make
+    from levada.projects import Planned, Project  # lazy: as above
+    from levada.projects.deploying import make  # lazy: as above
 
     given["variables"] = (*given["variables"], *given.pop("overrides"))
     entry = {"name": name, "entrypoint": entrypoint, **entry_of(given)}
@@ -53,7 +53,7 @@ def build(entrypoint: str, name: str, target: str | None, at_once: bool, **given
 def apply(paths: tuple[str, ...], upload: bool, output: str) -> None:
     """Deploy what files say that `levada deployment build` wrote."""
     from levada.deployments.deployment import Deployment  # lazy: usage errors need none of it
-    from levada.deployments.registering import next_steps, register
+    from levada.deployments.registering import next_steps, register  # lazy: as above
 
     del upload
     deployments = [Deployment.load_from_yaml(path) for path in paths]

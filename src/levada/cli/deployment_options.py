@@ -37,9 +37,7 @@ _WHAT = (
 )
 _WHERE = (
     click.option("-p", "--pool", metavar="NAME", help="Work pool whose workers execute its runs."),
-    click.option(
-        "-q", "--work-queue", "queue", metavar="NAME", help="Queue of the pool; its default unless given."
-    ),
+    click.option("-q", "--work-queue", "queue", metavar="NAME", help="Queue of the pool; its default unless given."),
     click.option(
         "--job-variable", "variables", multiple=True, metavar="NAME=VALUE", help="For its runs; may be repeated."
     ),

@@ -59,8 +59,8 @@ def ls(name: str | None, limit: int, output: str) -> None:
 def serve(entrypoint: str, name: str, limit: int | None, pause_on_shutdown: bool, **given: Any) -> None:
     """Deploy a flow, and execute its runs in this process, until Ctrl-C."""
     from levada.projects import Planned, Project  # lazy: usage errors need none of it
-    from levada.projects.deploying import make
-    from levada.serving import serve as served
+    from levada.projects.deploying import make  # lazy: as above
+    from levada.serving import serve as served  # lazy: as above
 
     entry = {"name": name, "entrypoint": entrypoint, **entry_of(given)}
     deployment = make([Planned(Project(Path.cwd() / "levada.yaml", {}), (), entry)])[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import fsspec
 import pytest
 
 from levada import flow
@@ -327,8 +328,6 @@ def test_code_of_a_folder_is_used_where_it_lies(folder: Path, tmp_path: Path, mo
 
 
 def test_code_of_an_object_store(folder: Path) -> None:
-    import fsspec
-
     fsspec.filesystem("memory").pipe_file("/code/flows/hello.py", HELLO.encode())
     found = flow.from_source("memory://code/flows", "hello.py:hello")
     assert found.to_deployment("x").to_new().code.pull == [

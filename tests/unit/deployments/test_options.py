@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from levada.core.errors import ConfigurationError, ParameterTypeError
 from levada.deployments import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, needs
@@ -167,8 +168,6 @@ def test_what_is_no_schedule(given: Any, says: str) -> None:
 
 
 def test_parameters_that_json_cannot_hold_are_refused_by_name() -> None:
-    from pydantic import SecretStr
-
     assert json_parameters({"day": date(2026, 1, 2)}) == {"day": "2026-01-02"}
     with pytest.raises(ParameterTypeError, match="'thing' is a object"):
         json_parameters({"thing": object()})

@@ -16,6 +16,7 @@ from msgspec import json
 from levada.core.errors import ConfigurationError
 from levada.environments import EnvironmentFailed, environments_root, interpreter_of
 from levada.environments.contents import contents_of
+from levada.environments.ourselves import write_links
 from levada.wire.deployments import Code, EnvironmentSpec
 
 
@@ -115,8 +116,6 @@ def test_without_uv_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: py
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
     wanted = json.encode({"environment": EnvironmentSpec(requirements=["x"]), "code": Code(entrypoint="f.py:f")})
     places = os.pathsep.join(path for path in sys.path if path.endswith("src"))
-    from levada.environments.ourselves import write_links
-
     write_links(tmp_path / "links", with_packages=True)
     done = subprocess.run(
         [str(bare / "bin" / "python"), "-m", "levada.environments"],

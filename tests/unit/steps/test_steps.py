@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from levada.core.errors import ConfigurationError
@@ -112,8 +113,6 @@ def test_tokens_are_in_no_message_and_in_no_configuration(here: Path, monkeypatc
 
 
 def test_a_folder_is_copied_from_what_fsspec_reaches(here: Path) -> None:
-    import fsspec
-
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/bucket/flows/nested/flow.py", b"MEMORY = 1")
 
