@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b, sha1
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
@@ -16,8 +16,6 @@ from msgspec import Struct
 from levada.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from levada.flows import Flow
 
 MOST_FILES = 5_000
@@ -108,6 +106,27 @@ def _blob(file: Path) -> str | None:
     except OSError:
         return None
     return sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def refuse_secrets(steps: Iterable[Mapping[str, Any]]) -> None:
+    """Do nothing when steps can be stored with a deployment, where others can read them.
+
+    Raises:
+        ConfigurationError: a password or token is written out; the message does not show it.
+    """
+    for step in steps:
+        for name, arguments in step.items():
+            if not isinstance(arguments, Mapping):
+                continue
+            credentials = arguments.get("credentials")
+            given = [arguments.get("access_token"), urlsplit(str(arguments.get("repository", ""))).password]
+            given += credentials.values() if isinstance(credentials, Mapping) else [credentials]
+            if any(value and "{{" not in str(value) for value in given):
+                raise ConfigurationError(
+                    f"A password or token in {name} would be stored with the deployment, where others can read it. "
+                    "Write `{{ $GIT_TOKEN }}` in its place (access_token, or credentials={'access_token': …}), and set "
+                    "GIT_TOKEN where runs execute."
+                )
 
 
 def place_of(flow: Flow[Any, Any], here: Path | None = None) -> tuple[Path, str]:

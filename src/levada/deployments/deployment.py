@@ -15,7 +15,7 @@ import msgspec
 
 from levada.core.errors import ConfigurationError
 from levada.core.naming import check_name
-from levada.deployments.code import checkout_of, digest_of, module_entrypoint, place_of
+from levada.deployments.code import checkout_of, digest_of, module_entrypoint, place_of, refuse_secrets
 from levada.deployments.options import as_environment, as_needs, concurrency, json_parameters
 from levada.deployments.timing import schedules_from
 from levada.wire.deployments import Code, CollisionStrategy, EnvironmentSpec, Needs, NewDeployment, ScheduleSpec
@@ -210,6 +210,7 @@ class Deployment:
         if pull is None:
             step = None if self.storage is None else self.storage.to_pull_step()
             pull = [step] if step else []
+        refuse_secrets(pull)
         root = Path(self.path) if self.path is not None else None
         if self.storage is not None:
             root = self.storage.destination

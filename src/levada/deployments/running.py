@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from levada.client.places import plane_of
+from levada.core.errors import ObjectNotFound
 from levada.core.states import FINAL_TYPES, StateType
 from levada.deployments.options import json_parameters
 from levada.engine import session as sessions
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from levada.engine.context import TaskRunContext
     from levada.wire.verbs import Plane
 
+
+_MOST_PAUSE = 10.0
 
 _HELD_SECONDS = 20.0
 """How long a request may be held back that waits for the end of a run."""
@@ -107,7 +110,7 @@ def run_inside(name: str | UUID, new: NewDeploymentRun, timeout: float | None, e
     new = replace(new, parent_task_run_id=UUID(bytes=task.task_id))
     with _plane() as plane:
         if new.idempotency_key is not None:
-            return _run(plane, name, new, timeout, every)
+            return await_end(plane, _ask(plane, name, new), timeout, every)
         asked = _asked(plane, name, new, _call_name(task))
         return await_end(plane, asked, timeout, every)
 
@@ -115,11 +118,35 @@ def run_inside(name: str | UUID, new: NewDeploymentRun, timeout: float | None, e
 def _asked(plane: Plane, name: str | UUID, new: NewDeploymentRun, call: str) -> FlowRun:
     """The run for which a call asks: one that it asked for before and that goes on or completed, else a new one."""
     for nth in count():
-        asked = plane.run_deployment(name, replace(new, idempotency_key=f"{call}-{nth}"))
+        asked = _ask(plane, name, replace(new, idempotency_key=f"{call}-{nth}"))
         if asked.state_type not in FINAL_TYPES or asked.state_type is StateType.COMPLETED:
             return asked
         # It did not complete, and the caller is retried: now there is another one.
     raise AssertionError("there is always one number more")
+
+
+def _ask(plane: Plane, name: str | UUID, new: NewDeploymentRun) -> FlowRun:
+    """Ask for a run that belongs to a task run, of which the server may not have heard yet."""
+    caller, pause = new.parent_task_run_id, 0.1
+    assert caller is not None
+    while True:
+        try:
+            return plane.run_deployment(name, new)
+        except ObjectNotFound:
+            session = sessions.existing()
+            if session is None or pause > _MOST_PAUSE or _knows(plane, caller):
+                raise
+            session.clock.sleep(pause)
+            deliver(session)
+            pause *= 2
+
+
+def _knows(plane: Plane, task: UUID) -> bool:
+    try:
+        plane.read_task_run(task)
+    except ObjectNotFound:
+        return False
+    return True
 
 
 def _call_name(task: TaskRunContext) -> str:

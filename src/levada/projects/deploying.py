@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.core.errors import LevadaError
-from levada.core.templates import MISSING
-from levada.deployments.code import checkout_of
+from levada.core.templates import MISSING, names_in
+from levada.deployments.code import checkout_of, refuse_secrets
 from levada.flows import load_flow_from_entrypoint
 from levada.projects.entries import STEP_FIELDS, check_entry, deployment_of
 from levada.projects.reading import At, Project, ProjectError
 from levada.steps import run_steps
-from levada.steps.templating import RUN_TIME, Find, filled, first_of, within
+from levada.steps.running import parts_of
+from levada.steps.templating import RUN_TIME, Find, filled, first_of, refuse_blocks, within
 
 if TYPE_CHECKING:
     from levada.deployments.deployment import Deployment
@@ -105,12 +106,15 @@ def make(planned: Sequence[Planned], tell: Tell = lambda _: None) -> list[Deploy
         StepExecutionError: a step failed.
     """
     done: dict[str, dict[str, Any]] = {}
-    made = []
+    made: list[Deployment] = []
     for one in planned:
         with _in(one.project.folder):
             flow = _load(one)
             outputs = _prepare(one, flow, done, tell)
-            made.append(_deployment(one, flow, outputs))
+            deployment = _deployment(one, flow, outputs)
+            if any(deployment.full_name == other.full_name for other in made):
+                raise one.project.error(one.at, f"{deployment.full_name} stands in it twice; the last would count.")
+            made.append(deployment)
     return made
 
 
@@ -152,10 +156,19 @@ def _deployment(one: Planned, flow: Flow[Any, Any], outputs: Mapping[str, Any]) 
     pull_at = (*one.at, "pull") if one.entry.get("pull") is not None else ("pull",)
     # What only the run's own machine knows (variables, environment) stays for that to fill in.
     try:
+        for step in pull or ():
+            parts_of(step)
+        for name in names_in(pull):
+            refuse_blocks(name)
         pull = None if pull is None else filled(pull, known)
     except LevadaError as error:
         raise one.project.error(pull_at, str(error)) from error
-    return deployment_of(one.project, one.at, entry, flow, pull)
+    made = deployment_of(one.project, one.at, entry, flow, pull)
+    try:
+        refuse_secrets(made.pull or ())
+    except LevadaError as error:
+        raise one.project.error(pull_at, str(error)) from error
+    return made
 
 
 def _of_flow(flow: Flow[Any, Any]) -> Find:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from levada.core.errors import ConfigurationError
 from levada.core.identity import content_digest
-from levada.deployments.code import checkout_of
+from levada.deployments.code import checkout_of, refuse_secrets
 from levada.settings import get_current_settings
 from levada.steps import expand
 from levada.steps.git import git_clone
@@ -138,14 +138,8 @@ class GitRepository:
         Raises:
             ConfigurationError: a password would be stored with the deployment.
         """
-        parts = urlsplit(self.url)
-        secrets = [parts.password, *(self.credentials or {}).values()]
-        if any(value and "{{" not in str(value) for value in secrets):
-            raise ConfigurationError(
-                f"The password or token of {self.name!r} would be stored with the deployment, where others can read "
-                "it. Write `credentials={'access_token': '{{ $GIT_TOKEN }}'}` and set GIT_TOKEN where runs execute."
-            )
         arguments = self._arguments()
+        refuse_secrets([{"the repository": arguments}])
         if self.pin and self.commit_sha is None:
             arguments.pop("branch", None)
             arguments["commit_sha"] = checkout_of(self.pull_code()).commit

@@ -214,6 +214,31 @@ def test_a_pattern_that_means_nothing_says_what_there_is(write: Write) -> None:
             r"levada.yaml:4: .*automations",
         ),
         (
+            "pull: [git_clone]\ndeployments: [{name: a, entrypoint: 'flows/hello.py:hello'}]",
+            r"levada.yaml:1: pull: A step is one name",
+        ),
+        (
+            (
+                "pull: [{git_clone: {repository: x, access_token: s3cret}}]\n"
+                "deployments: [{name: a, entrypoint: 'flows/hello.py:hello'}]"
+            ),
+            r"levada.yaml:1: pull: .*GIT_TOKEN",
+        ),
+        (
+            (
+                "pull: [{git_clone: {repository: x, credentials: '{{ prefect.blocks.github.mine }}'}}]\n"
+                "deployments: [{name: a, entrypoint: 'flows/hello.py:hello'}]"
+            ),
+            r"levada.yaml:1: pull: .*names a block",
+        ),
+        (
+            (
+                "deployments:\n- {name: a, entrypoint: 'flows/hello.py:hello'}\n"
+                "- {name: a, entrypoint: 'flows/hello.py:hello'}"
+            ),
+            r"levada.yaml:3: deployments\[1\]: hello/a stands in it twice",
+        ),
+        (
             "deployments:\n- name: a\n  entrypoint: flows/hello.py:hello\n  environment: {conda: x}",
             r"levada.yaml:4: deployments\[0\].environment: ",
         ),
