@@ -1,4 +1,4 @@
-"""The verbs of schedules and backfills, in this process and over HTTP, on both databases: the same answers and errors."""
+"""The verbs of schedules and backfills, in this process and over HTTP, on both databases: answers and errors agree."""
 
 from __future__ import annotations
 

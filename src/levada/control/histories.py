@@ -462,7 +462,7 @@ def run_row(run: bytes, body: RunBody, now: int = 0) -> FlowRunRow:
         ended=None if is_open(state) or state == UNKNOWN_STATE else base + entries[-1][DELTA],
         expected=_expected(entries) or created,
         deployment=told(openings, "deployment"),
-        deployed=told(openings, "deployed"),
+        deployed=_deployed(body),
         pool=told(openings, "pool"),
         queue=told(openings, "queue"),
         version=told(openings, "version"),
@@ -471,6 +471,15 @@ def run_row(run: bytes, body: RunBody, now: int = 0) -> FlowRunRow:
         changed=now,
         body=body.encode(),
     )
+
+
+def _deployed(body: RunBody) -> int | None:
+    """The version that the run executes: that with which it was made, unless it was retried with a later one."""
+    for change in reversed(body.changes):
+        if change.deployed is not None:
+            return change.deployed
+    version: int | None = told(body.openings, "deployed")
+    return version
 
 
 def _expected(entries: list[Entry]) -> int | None:

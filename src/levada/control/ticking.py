@@ -24,7 +24,7 @@ from levada.core.schedules import MOST_COUNTED, Reckoning, Tick, reckon
 from levada.core.states import datetime_of
 from levada.store.base import FlowRunRow, Transaction
 from levada.store.sql.deployments import DeploymentRow, DeploymentTable
-from levada.store.sql.schedules import MADE, SKIPPED, OccurrenceTable, ScheduleRow, ScheduleTable
+from levada.store.sql.schedules import MADE, SKIPPED, OccurrenceRow, OccurrenceTable, ScheduleRow, ScheduleTable
 from levada.wire.deployments import NewDeploymentRun, ScheduleSpec
 
 RESOURCE: Final = "levada.schedule."
@@ -71,6 +71,17 @@ class _Due(NamedTuple):
     reckoning: Reckoning
 
 
+class _Turn(NamedTuple):
+    """What one transaction collects, to write all of it down together."""
+
+    transaction: Transaction
+    done: Ticked
+    runs: dict[tuple[bytes, int], tuple[FlowRunRow, Sequence[str]]]
+    """By schedule and nominal time."""
+    occurrences: list[OccurrenceRow]
+    moved: list[ScheduleRow]
+
+
 def tick(transaction: Transaction, schedules: Sequence[bytes]) -> Ticked:
     """Make the runs of schedules that are due, and set them to their next times.
 
@@ -83,21 +94,25 @@ def tick(transaction: Transaction, schedules: Sequence[bytes]) -> Ticked:
     found = table.load(schedules)
     rows = [row for row in map(found.get, schedules) if row is not None and _is_due(row, now)]
     deployments = DeploymentTable(transaction).load({row.deployment for row in rows})
-    runs: list[tuple[FlowRunRow, Sequence[str]]] = []
+    turn = _Turn(transaction, done, {}, [], [])
     for row in rows:
         deployment = deployments.get(row.deployment)
         if deployment is None or deployment.paused:
-            table.move(row.id, None, None)  # whoever resumes it sets its next time
+            turn.moved.append(row._replace(next=None, due=None))  # whoever resumes it sets its next time
             continue
-        if len(runs) >= MOST_RUNS:
+        if len(turn.runs) >= MOST_RUNS:
             done.more = True
             break
         assert row.next is not None
         spec = row.spec
         reckoning = reckon(plan_of(spec, row.id), row.next, now, spec.catchup, spec.catchup_most)
         due = _Due(row, spec, deployment, release(transaction, deployment), reckoning)
-        _attend(transaction, due, runs, done)
+        _attend(turn, due)
+    new = OccurrenceTable(transaction).add(turn.occurrences)
+    runs = [run for key, run in turn.runs.items() if key in new]
+    done.made = len(runs)
     save_flow_runs(transaction, {}, runs)
+    table.save(turn.moved)
     return done
 
 
@@ -105,37 +120,32 @@ def _is_due(row: ScheduleRow, now: int) -> bool:
     return bool(row.active) and row.next is not None and row.due is not None and row.due <= now
 
 
-def _attend(transaction: Transaction, due: _Due, runs: list[tuple[FlowRunRow, Sequence[str]]], done: Ticked) -> None:
+def _attend(turn: _Turn, due: _Due) -> None:
     """Do what one schedule is due for, as far as the transaction has room."""
-    row, reckoning, now = due.row, due.reckoning, transaction.now
+    row, reckoning, done = due.row, due.reckoning, turn.done
     if reckoning.missed and row.due != _CATCHING_UP:
         done.missed += reckoning.missed
-        _tell_missed(transaction, due)
-    room = max(1, MOST_RUNS - len(runs))
+        _tell_missed(turn.transaction, due)
+    room = max(1, MOST_RUNS - len(turn.runs))
     chosen, left = reckoning.run[:room], reckoning.run[room:]
-    free = _free(transaction, due) if chosen else None
+    free = _free(turn.transaction, due) if chosen else None
     for place, one in enumerate(chosen):
         if free == 0:
-            OccurrenceTable(transaction).add(row.id, one.nominal, SKIPPED, None)
+            turn.occurrences.append(OccurrenceRow(row.id, one.nominal, SKIPPED, None))
             done.skipped += 1
-            continue
-        made = _run(transaction, due, one, done)
-        if made is None:
-            continue
-        runs.append(made)
-        done.made += 1
-        free = None if free is None else free - 1
-        if place < reckoning.caught:
-            done.caught += 1
-        else:
-            done.late += max(0, now - one.due)
+        elif _run(turn, due, one):
+            free = None if free is None else free - 1
+            if place < reckoning.caught:
+                done.caught += 1
+            else:
+                done.late += max(0, turn.transaction.now - one.due)
     if left:
         done.more = True
-        ScheduleTable(transaction).move(row.id, left[0].nominal, _CATCHING_UP)
+        turn.moved.append(row._replace(next=left[0].nominal, due=_CATCHING_UP))
     elif reckoning.next is None:
-        ScheduleTable(transaction).move(row.id, None, None)
+        turn.moved.append(row._replace(next=None, due=None))
     else:
-        ScheduleTable(transaction).move(row.id, reckoning.next.nominal, reckoning.next.due)
+        turn.moved.append(row._replace(next=reckoning.next.nominal, due=reckoning.next.due))
 
 
 def _free(transaction: Transaction, due: _Due) -> int | None:
@@ -146,33 +156,33 @@ def _free(transaction: Transaction, due: _Due) -> int | None:
     return max(0, most - OccurrenceTable(transaction).open_runs(due.row.id, due.deployment.flow, most))
 
 
-def _run(transaction: Transaction, due: _Due, one: Tick, done: Ticked) -> tuple[FlowRunRow, Sequence[str]] | None:
-    """The run of one time, written down; None when there is one, or none can be."""
-    spec, nominal = due.spec, one.nominal
+def _run(turn: _Turn, due: _Due, one: Tick) -> bool:
+    """Have a run made for one time; False when none can be."""
+    spec, nominal, schedule = due.spec, one.nominal, due.row.id
     new = NewDeploymentRun(
         parameters=spec.parameters,
         job_variables=spec.job_variables,
         priority=spec.priority,
         scheduled_time=datetime_of(one.due) if one.due != nominal else None,
     )
-    interval = (nominal, nominal if one.following is None else one.following)
-    occurrences = OccurrenceTable(transaction)
     try:
         made = made_run(
             due.release,
             new,
-            transaction.now,
+            turn.transaction.now,
             by=f"schedule:{due.row.slug}",
-            schedule=due.row.id,
+            schedule=schedule,
             nominal=nominal,
-            interval=interval,
+            interval=(nominal, nominal if one.following is None else one.following),
         )
     except LevadaError as problem:
-        if occurrences.add(due.row.id, nominal, SKIPPED, None):
-            done.refused += 1
-            _tell_refused(transaction, due, nominal, problem)
-        return None
-    return made if occurrences.add(due.row.id, nominal, MADE, made[0].id) else None
+        turn.occurrences.append(OccurrenceRow(schedule, nominal, SKIPPED, None))
+        turn.done.refused += 1
+        _tell_refused(turn.transaction, due, nominal, problem)
+        return False
+    turn.occurrences.append(OccurrenceRow(schedule, nominal, MADE, made[0].id))
+    turn.runs[schedule, nominal] = made
+    return True
 
 
 def _tell_missed(transaction: Transaction, due: _Due) -> None:

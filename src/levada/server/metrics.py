@@ -20,6 +20,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from levada.control.asking import LONGEST_LINE
+from levada.control.pooling import read_pools
 from levada.control.views import name_of_state
 from levada.core.errors import StoreUnavailable
 from levada.core.limits import base_of
@@ -60,6 +62,7 @@ class Stored(Struct):
         live: processes with a lease.
         expired: processes whose lease has ended and that nobody has judged yet.
         limits: by limit: slots, slots held, who waits.
+        pools: by work pool: runs that are due and wait, runs that were taken, workers online.
     """
 
     runs: dict[str, int] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class Stored(Struct):
     live: int = 0
     expired: int = 0
     limits: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    pools: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
 def count_stored(plane: ControlPlane) -> Stored:
@@ -99,6 +103,8 @@ def count_stored(plane: ControlPlane) -> Stored:
         stored.outbox = _count(transaction, "events WHERE position IS NULL")
         stored.live = _count(transaction, "writers WHERE expires > ?", now)
         stored.expired = _count(transaction, "writers WHERE expires <= ?", now)
+        for pool in read_pools(transaction):
+            stored.pools[pool.spec.name] = (pool.waiting, pool.active, pool.workers_online)
     for view in plane.limits.read_all():
         name = base_of(view.name) or view.name  # keys are many, and other people's names
         slots, held, waiting = stored.limits.get(name, (0, 0, 0))
@@ -170,6 +176,7 @@ class Metrics:
     def _families(self) -> Iterator[Metric]:
         yield from self._of_intake()
         yield from self._of_wishes()
+        yield from self._of_claims()
         yield from self._of_reads()
         yield from self._of_streams()
         if self.services is not None:
@@ -198,6 +205,12 @@ class Metrics:
             "levada_wishes_fullness", "Wishes that wait, of those that may.", wishes.waiting / wishes.longest_line
         )
         yield counter("levada_wishes_refused", "Wishes sent away because the line was full.", wishes.refused)
+
+    def _of_claims(self) -> Iterator[Metric]:
+        claims = self.plane.claims
+        yield counter("levada_claims_rounds", "Transactions in which runs were given to workers.", claims.rounds)
+        yield gauge("levada_claims_waiting", "Requests of workers that wait for runs or commands.", claims.waiting)
+        yield gauge("levada_claims_fullness", "Such requests, of those that may wait.", claims.waiting / LONGEST_LINE)
 
     def _of_reads(self) -> Iterator[Metric]:
         gate = self.gate
@@ -247,9 +260,9 @@ class Metrics:
     def _of_store(self) -> Iterator[Metric]:
         stored = self.stored()
         yield gauge("levada_store_up", "Whether the database answers.", stored is not None)
-        pools = getattr(self.plane.store, "pools", {})
-        used = [((name,), float(pool.in_use)) for name, pool in pools.items()]
-        sizes = [((name,), float(pool.size)) for name, pool in pools.items()]
+        connections = getattr(self.plane.store, "pools", {})
+        used = [((name,), float(pool.in_use)) for name, pool in connections.items()]
+        sizes = [((name,), float(pool.size)) for name, pool in connections.items()]
         yield gauges("levada_store_connections_in_use", "Connections at work.", ("pool",), used)
         yield gauges("levada_store_connections_max", "Connections there may be.", ("pool",), sizes)
         if stored is None:
@@ -271,6 +284,14 @@ class Metrics:
         ):
             rows = [((limit,), float(figures[position])) for limit, figures in limits]
             yield gauges(f"levada_concurrency_limit_{name}", told, ("limit",), rows)
+        pools = sorted(stored.pools.items())
+        for position, name, told in (
+            (0, "waiting", "Runs of a work pool that are due and wait, counted up to 1,000."),
+            (1, "active", "Runs of a work pool that workers have."),
+            (2, "workers", "Workers of a work pool that are online."),
+        ):
+            rows = [((pool,), float(figures[position])) for pool, figures in pools]
+            yield gauges(f"levada_work_pool_{name}", told, ("pool",), rows)
 
 
 class _Reader(Collector):

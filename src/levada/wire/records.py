@@ -129,6 +129,8 @@ class RunChanged(Struct, array_like=True, tag=3):
     name: str | None = None
     tags: list[str] | None = None
     labels: dict[str, Any] | None = None
+    deployed: int | None = None
+    """Another version of its deployment that it executes from its next epoch on."""
 
 
 class TaskOpened(Struct, array_like=True, tag=4):

@@ -62,7 +62,7 @@ class Aged:
             ended = at if 5 <= plan.state < 15 else None
             self.rows[run] = FlowRunRow(
                 run, "etl", "brave-otter", 1, plan.state, None, None, parent, None, at, at, ended, at,
-                None, None, None, None, at, RunBody().encode(),
+                None, None, None, None, None, None, None, at, RunBody().encode(),
             )  # fmt: skip
             self.tasks.update({_id(at): run for _ in range(plan.tasks)})
             self.artifacts.update({_id(at): run for _ in range(plan.artifacts)})

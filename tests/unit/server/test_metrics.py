@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from litestar.testing import TestClient
@@ -18,7 +19,9 @@ from levada.core.limits import Asker
 from levada.core.settings import Settings
 from levada.core.states import StateType
 from levada.server.app import create_app
+from levada.wire.changes import NewFlowRun
 from levada.wire.ingest import IngestBatch
+from levada.wire.pools import ClaimRequest, PoolSpec
 from tests.unit.control import records as make
 
 Samples = dict[tuple[str, ...], float]
@@ -118,9 +121,21 @@ def test_every_bounded_queue_shows_how_full_it_is(client: TestClient[Any]) -> No
     assert full == {
         "levada_ingest_fullness",
         "levada_wishes_fullness",
+        "levada_claims_fullness",
         "levada_reads_fullness",
         "levada_bus_fullness",
     }
+
+
+def test_a_work_pool_shows_what_waits_what_runs_and_who_is_online(client: TestClient[Any], plane: ControlPlane) -> None:
+    plane.create_work_pool(PoolSpec(name="press"))
+    for _ in range(3):
+        plane.create_flow_run(NewFlowRun(flow_name="paper", work_pool_name="press"))
+    plane.claim("press", ClaimRequest(worker=uuid4(), name="anna", room=1))
+    found = scrape(client)
+    figures = [found[f"levada_work_pool_{name}", "press"] for name in ("waiting", "active", "workers")]
+    assert figures == [2, 1, 1]
+    assert found["levada_claims_rounds_total",] == 1
 
 
 def test_wishes_are_counted_and_so_are_the_transactions_they_took(client: TestClient[Any]) -> None:

@@ -56,6 +56,7 @@ class OccurrenceRow(NamedTuple):
 
 
 _COLUMNS = ", ".join(ScheduleRow._fields)
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in ScheduleRow._fields[1:])
 _OCCURRENCE_COLUMNS = ", ".join(OccurrenceRow._fields)
 
 
@@ -93,12 +94,10 @@ class ScheduleTable:
 
     def save(self, rows: Sequence[ScheduleRow]) -> None:
         """Add schedules, or replace those of the same id."""
-        changes = ", ".join(f"{name} = excluded.{name}" for name in ScheduleRow._fields[1:])
-        for row in rows:
-            self._execute(
-                f"INSERT INTO schedules ({_COLUMNS}) VALUES ({marks(row)}) ON CONFLICT (id) DO UPDATE SET {changes}",
-                row,
-            )
+        for chunk in _chunks(rows):
+            values = ", ".join([f"({marks(ScheduleRow._fields)})"] * len(chunk))
+            sql = f"INSERT INTO schedules ({_COLUMNS}) VALUES {values} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
+            self._execute(sql, [value for row in chunk for value in row])
 
     def move(self, schedule: bytes, following: int | None, due: int | None) -> None:
         """Say which time of a schedule comes next."""
@@ -143,13 +142,18 @@ class OccurrenceTable:
     def __init__(self, transaction: Transaction) -> None:
         self._execute = transaction.execute
 
-    def add(self, schedule: bytes, nominal: int, outcome: int, run: bytes | None) -> bool:
-        """Write down what becomes of a time; False when that is known already."""
-        sql = (
-            f"INSERT INTO occurrences ({_OCCURRENCE_COLUMNS}) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (schedule, nominal) DO NOTHING RETURNING nominal"
-        )
-        return bool(self._execute(sql, (schedule, nominal, outcome, run)))
+    def add(self, rows: Sequence[OccurrenceRow]) -> set[tuple[bytes, int]]:
+        """Write down what becomes of times; schedule and time of those of which nothing was known."""
+        added: set[tuple[bytes, int]] = set()
+        for chunk in _chunks(rows):
+            values = ", ".join([f"({marks(OccurrenceRow._fields)})"] * len(chunk))
+            sql = (
+                f"INSERT INTO occurrences ({_OCCURRENCE_COLUMNS}) VALUES {values} "
+                "ON CONFLICT (schedule, nominal) DO NOTHING RETURNING schedule, nominal"
+            )
+            found = self._execute(sql, [value for row in chunk for value in row])
+            added.update((bytes(schedule), nominal) for schedule, nominal in found)
+        return added
 
     def open_runs(self, schedule: bytes, flow: str, most: int) -> int:
         """How many runs of a schedule have not ended; counted up to `most`."""

@@ -34,7 +34,7 @@ WITHOUT_VERB = {
 
 _REQUEST = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/\S*?)[?:;,.]*(\?\S*)?(\s|$)")
 
-_GROUPS = {"": (verbs.Runs, verbs.Records, verbs.Administration, verbs.Plane)}
+_GROUPS = {"": (verbs.Runs, verbs.Records, verbs.Administration, verbs.Deployments, verbs.Work, verbs.Plane)}
 _PREFIXED = {"variables_": verbs.VariableVerbs, "limits_": verbs.LimitVerbs}
 
 
@@ -46,9 +46,7 @@ def requests_of_verbs() -> dict[str, str]:
             for name, verb in vars(group).items():
                 if name.startswith("_") or isinstance(verb, property) or name in NOT_ASKED | STREAMED:
                     continue
-                told = re.match(
-                    r"(GET|POST|PUT|PATCH|DELETE) (/\S*?)[?:;,.]*(\?\S*)?(\s|$)", inspect.getdoc(verb) or ""
-                )
+                told = _REQUEST.match(inspect.getdoc(verb) or "")
                 assert told is not None, f"{name} does not say which request it is"
                 found[prefix + SHARED.get(name, name)] = f"{told[1]} {told[2]}"
     return found

@@ -320,7 +320,7 @@ CREATE INDEX sessions_by_expiry ON sessions (expires);
 CREATE INDEX sessions_by_key ON sessions (api_key) WHERE api_key IS NOT NULL;
 
 -- What runs without anybody at hand: a flow with its code, parameters and place. Everything that one run can do and
--- another not is in a version; body is levada.wire.deployments.DeploymentBody.
+-- another not is in a version; body is levada.wire.deployments.NewDeployment.
 CREATE TABLE deployments (
   id       bytea PRIMARY KEY,
   flow     text COLLATE "C" NOT NULL,
@@ -336,7 +336,7 @@ CREATE TABLE deployments (
 CREATE UNIQUE INDEX deployments_by_name ON deployments (flow, name);
 CREATE INDEX deployments_by_pool ON deployments (pool, queue) WHERE pool IS NOT NULL;
 
--- Never changed once written; body is levada.wire.deployments.VersionBody.
+-- Never changed once written; body is levada.store.sql.deployments.VersionBody.
 CREATE TABLE deployment_versions (
   deployment  bytea NOT NULL,
   number      bigint NOT NULL,    -- from 1
@@ -385,7 +385,7 @@ CREATE TABLE backfills (
 CREATE INDEX backfills_by_deployment ON backfills (deployment, id);
 CREATE INDEX backfills_by_state ON backfills (state, id);
 
--- Where runs can be executed; body is levada.wire.pools.PoolBody.
+-- Where runs can be executed; body is levada.wire.pools.PoolSpec.
 CREATE TABLE work_pools (
   name     text COLLATE "C" PRIMARY KEY,
   kind     text COLLATE "C" NOT NULL,
@@ -408,7 +408,7 @@ CREATE TABLE work_queues (
   PRIMARY KEY (pool, name)
 );
 
--- Who takes runs of a pool; body is levada.wire.pools.WorkerBody.
+-- Who takes runs of a pool; body is levada.store.sql.work.WorkerBody.
 CREATE TABLE workers (
   id       bytea PRIMARY KEY,
   pool     text COLLATE "C" NOT NULL,
@@ -422,7 +422,7 @@ CREATE INDEX workers_by_pool ON workers (pool, name);
 CREATE INDEX workers_by_expiry ON workers (expires);
 
 -- Kinds of waiting runs: all that what may be held up by the same limits. A claim looks at the head of each kind, so
--- that a hundred thousand runs behind one limit cost as much as one. Body is levada.wire.pools.LaneBody.
+-- that a hundred thousand runs behind one limit cost as much as one. Body is levada.store.sql.work.LaneBody.
 CREATE TABLE lanes (
   id          bytea PRIMARY KEY,    -- digest of what makes it this kind
   pool        text COLLATE "C" NOT NULL,
@@ -445,7 +445,7 @@ CREATE TABLE work (
   since       bigint NOT NULL,    -- when it entered this stage
   epoch       bigint NOT NULL,    -- that its process is to open
   worker      bytea,                -- who claimed it
-  body        bytea NOT NULL        -- levada.wire.pools.WorkBody
+  body        bytea NOT NULL        -- levada.store.sql.work.WorkBody
 );
 CREATE INDEX work_waiting ON work (lane, priority DESC, due, run) WHERE stage = 0;
 CREATE INDEX work_by_due ON work (pool, due) WHERE stage = 0;
