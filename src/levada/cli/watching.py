@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from levada.wire.verbs import Plane
 
 _EVERY_SECONDS = 0.25
+_ASK_SECONDS = 3.0
+"""After which a run that does not begin is asked why; then as often as that."""
+
+_REPEAT_SECONDS = 30.0
+"""The same reason is said again after so long."""
+
 _LATE = timedelta(seconds=5)
 """Lines of several processes may arrive a little out of order; so far back they are still looked for."""
 
@@ -73,6 +79,39 @@ class _Follower:
         return found
 
 
+class _Patience:
+    """Says, while a run does not begin, what it waits for and what can be done; whatever changes is said at once."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._began = self._asked = time.monotonic()
+        self._said: tuple[str, ...] = ()
+        self._said_at = 0.0
+
+    def look(self, run: FlowRun) -> None:
+        """Say why, when it is time to."""
+        now = time.monotonic()
+        if run.state_type not in {StateType.SCHEDULED, StateType.PENDING}:
+            self._asked, self._said = now, ()
+            return
+        if now - self._asked < _ASK_SECONDS:
+            return
+        self._asked = now
+        answer = self._plane.why(run.id)
+        said = tuple(answer.reasons or [answer.summary])
+        if _gist(said) == _gist(self._said) and now - self._said_at < _REPEAT_SECONDS:
+            return
+        self._said, self._said_at = said, now
+        click.echo(f"Flow run {run.name!r} waits since {now - self._began:.0f} s: {' '.join(said)}")
+        for step in answer.next_steps[:2]:
+            click.echo(f"    {step}")
+
+
+def _gist(said: tuple[str, ...]) -> str:
+    """What was said without its numbers: that time goes by is no news."""
+    return "".join(char for text in said for char in text if not char.isdigit())
+
+
 def follow_logs(plane: Plane, run: FlowRun, query: LogQuery, tail: int | None) -> None:
     """Print the lines of a run as they come, until it ends.
 
@@ -89,13 +128,15 @@ def follow_logs(plane: Plane, run: FlowRun, query: LogQuery, tail: int | None) -
 
 
 def watch(plane: Plane, run: FlowRun, timeout: float | None) -> None:
-    """Follow a run until it ends, then end this process with what came of it."""
+    """Follow a run until it ends, then end this process with what came of it; say meanwhile what it waits for."""
     follower = _Follower(plane, run)
+    patience = _Patience(plane)
     deadline = time.monotonic() + timeout if timeout is not None else None
     while True:
         run = follower.step()
         if run.state_type in FINAL_TYPES:
             break
+        patience.look(run)
         if deadline is not None and time.monotonic() >= deadline:
             raise click.ClickException(f"Flow run {run.name!r} is still {run.state_name} after {timeout} s.")
         time.sleep(_EVERY_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from levada.core.errors import ObjectNotFound
 from levada.core.limits import TAG_PREFIX
 from levada.store.sql.deployments import DeploymentTable
 from levada.store.sql.work import CLAIMED, LaneBody, LaneRow, WorkerRow, WorkRow, WorkTables
-from levada.wire.pools import BACKGROUND_POOL
+from levada.wire.pools import BACKGROUND_POOL, SERVE_KIND
 
 if TYPE_CHECKING:
     from levada.store.base import FlowRunRow, Transaction
@@ -138,6 +139,8 @@ def _workers(place: Place, lane: LaneBody) -> Reasons:
     if pool == BACKGROUND_POOL and not taking:
         others = "those who serve tasks serve others" if online else "no process that serves tasks is there"
         return Reasons([f"Nobody serves the task {lane.queue!r} now: {others}."], ["levada task serve FILE.py"])
+    if place.spec.kind == SERVE_KIND and not taking:
+        return _unserved(place, lane)
     if not online:
         last = max(rows, key=lambda row: row.seen, default=None)
         seen = "" if last is None else f" The last was {last.name!r}, {span(place.now - last.seen)} ago."
@@ -151,6 +154,19 @@ def _workers(place: Place, lane: LaneBody) -> Reasons:
     if lacking:
         return Reasons([f"No worker that is online offers what it needs: {', '.join(lacking)}."], start)
     return NOT_QUEUED
+
+
+def _unserved(place: Place, lane: LaneBody) -> Reasons:
+    """Who must be there for a run of a deployment that is served."""
+    row = None if lane.deployment is None else DeploymentTable(place.transaction).get(lane.deployment)
+    if row is None:
+        return Reasons(["No process serves it now."], ["levada flow serve FILE.py:FLOW --name NAME"])
+    code = row.spec.code
+    entrypoint = str(Path(code.path or "", code.entrypoint))
+    return Reasons(
+        [f"No process serves deployment '{row.flow}/{row.name}' now: its runs wait until the program that does is back."],
+        [f"levada flow serve {entrypoint} --name {row.name}"],
+    )
 
 
 def _ask(row: WorkerRow) -> law.Ask:

@@ -185,8 +185,8 @@ def _unowned(run: FlowRun, state: StateView, now: int) -> list[str]:
     if late < 0:
         return [f"Its time comes in {span(-late)}; until then nothing is to be done."]
     if run.deployment_id is not None:
-        whose = f"none serves deployment {run.deployment_id} now, or all are busy"
-        return [f"It has been due for {span(late)}, and no worker has taken it: {whose}."]
+        whose = "its deployment names no work pool, and no program serves it. Deploy it to a pool, or serve it"
+        return [f"It has been due for {span(late)}, and nobody takes it: {whose}."]
     whose = "it belongs to no deployment, so no worker takes it by itself. Start it where its code is"
     return [f"It has been due for {span(late)}, and nobody has started it: {whose}."]
 

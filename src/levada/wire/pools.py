@@ -18,6 +18,9 @@ from levada.wire.records import Payload
 DEFAULT_QUEUE = "default"
 DEFAULT_AGENT_POOL = "default-agent-pool"
 
+SERVE_KIND = "serve"
+"""The type of the pool whose workers are programs that serve their own deployments, with `flow.serve`."""
+
 BACKGROUND_POOL = "background-tasks"
 """The pool of delayed task calls; processes that serve tasks are its workers."""
 

@@ -12,7 +12,7 @@ from levada.control import ControlPlane
 from levada.core.settings import Settings
 from levada.settings import get_current_settings
 from levada.wire.deployments import Code, NewDeployment
-from levada.wire.pools import DEFAULT_AGENT_POOL
+from levada.wire.pools import DEFAULT_AGENT_POOL, PoolSpec
 
 SCHEMA = {
     "type": "object",
@@ -86,6 +86,21 @@ def test_what_cannot_be_run_says_every_field(levada, plane):
     levada("deployment", "run", "nightly", "--start-in", "1s", "--start-at", "2030-01-01", code=2)
     late = levada("deployment", "run", "nightly", "-p", "day=x", "--watch", "--watch-timeout", "0", code=1)
     assert "is still Scheduled after 0.0 s" in late.stderr
+
+
+def test_who_watches_is_told_who_is_missing_and_what_to_start(levada, plane):
+    plane.deploy(nightly())
+    plane.create_work_pool(PoolSpec(name="serve", kind="serve"))
+    plane.deploy(nightly(name="served", pool="serve", code=Code(entrypoint="etl.py:etl", path="/srv")))
+    for name, missing, step in (
+        ("nightly", f"No worker of work pool '{DEFAULT_AGENT_POOL}' is online.", "levada worker start --pool"),
+        ("served", "No process serves deployment 'etl/served' now", "levada flow serve /srv/etl.py:etl --name served"),
+    ):
+        with levada.start("deployment", "run", name, "-p", "day=x", "--watch") as watcher:
+            said = next(line for line in watcher.stdout if "waits since" in line)
+            assert missing in said
+            assert step in next(watcher.stdout)
+            watcher.terminate()
 
 
 def test_schedules_are_paused_and_go_on(levada, plane):
