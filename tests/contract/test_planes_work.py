@@ -391,6 +391,39 @@ def test_a_worker_that_has_a_run_of_others_is_told_to_kill_it(plane: Plane) -> N
     assert plane.read_flow_run(run.id).state_type is StateType.SCHEDULED
 
 
+def test_a_worker_goes_on_with_what_a_dead_one_of_its_home_had_taken(plane: Plane) -> None:
+    (run,) = runs(plane, deploy(plane))
+    first, heir = uuid4(), uuid4()
+    plane.claim(POOL, asking(first))
+    mine = [Held(run.id, 1, first)]
+    assert not plane.claim(POOL, asking(heir, room=0, held=mine)).commands
+    plane.forget_worker(POOL, first)  # what it had is not its own any more
+    assert not plane.claim(POOL, asking(heir, room=0, held=mine)).commands
+    assert got(plane.claim(POOL, asking())) == []
+    plane.report_exit(POOL, RunExit(worker=heir, run=run.id, epoch=1, begun=False, reason="no disk"))
+    third = plane.claim(POOL, asking(heir, room=0, held=mine))
+    assert [command.kind for command in third.commands] == ["kill"]  # what it gave back it does not get back that way
+
+
+def test_an_heir_may_say_how_a_run_ended_before_it_has_asked(plane: Plane) -> None:
+    (run,) = runs(plane, deploy(plane))
+    first, heir = uuid4(), uuid4()
+    plane.claim(POOL, asking(first))
+    ended = RunExit(worker=heir, run=run.id, epoch=1, begun=True, exit_code=-9, reason="Killed.", taken_from=first)
+    plane.report_exit(POOL, ended)
+    assert plane.read_flow_run(run.id).state_type is StateType.CRASHED
+
+
+def test_what_was_given_out_in_an_answer_that_was_lost_is_given_out_again_at_once(plane: Plane) -> None:
+    (run,) = runs(plane, deploy(plane))
+    worker, other = uuid4(), uuid4()
+    assert got(plane.claim(POOL, asking(worker))) == [run.id]  # it never hears of this
+    assert got(plane.claim(POOL, asking(other))) == []
+    assert got(plane.claim(POOL, asking(worker, answer_lost=True))) == [run.id]
+    held = [Held(run.id, 1)]
+    assert got(plane.claim(POOL, asking(worker, answer_lost=True, held=held))) == []
+
+
 # Collisions
 
 

@@ -63,6 +63,22 @@ def dies():
     os.kill(os.getpid(), 9)
 """
 
+SLOW_TO_LOAD = """
+import time
+from pathlib import Path
+from levada import flow
+
+with open("loading", "a") as file:
+    file.write("x")
+while not Path("go").exists():
+    time.sleep(0.02)
+
+@flow
+def late():
+    with open("executed", "a") as file:
+        file.write("x")
+"""
+
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
@@ -155,6 +171,26 @@ def test_a_run_goes_on_without_its_worker(plane: Plane, code: Path, tmp_path: Pa
         eventually(lambda: "ended" in second.said)
     assert plane.read_flow_run(run.id).epoch == 1
     assert not processes_in(code)
+
+
+def test_a_run_that_a_dead_worker_had_only_claimed_is_begun_once(plane: Plane, code: Path, tmp_path: Path) -> None:
+    (code / "slow.py").write_text(SLOW_TO_LOAD)
+    new = NewDeployment(flow_name="late", name="d", code=Code(entrypoint="slow.py:late", path=str(code)), pool=POOL)
+    run = plane.run_deployment(plane.deploy(new).id, NewDeploymentRun())
+    worker = WorkerProcess(tmp_path / "log", pool=POOL)
+    eventually((code / "loading").exists, timeout=30)
+    worker.process.kill()
+    worker.process.wait()
+    with working(tmp_path / "log2", pool=POOL) as second:
+        eventually(lambda: "taken over" in second.said)
+        # It has told the control plane once, and been told what to do about the run: nothing.
+        eventually(lambda: sum(one.status == "online" for one in plane.read_workers(POOL)) == 2)
+        (code / "go").touch()
+        eventually(lambda: in_state(plane, run.id, "Completed"), timeout=30)
+        eventually(lambda: "ended" in second.said)
+        assert "asked to" not in second.said
+    assert (code / "executed").read_text() == "x"
+    assert (code / "loading").read_text() == "x"
 
 
 def test_a_worker_drains_at_the_first_signal_and_stops_runs_at_the_second(

@@ -143,14 +143,18 @@ class ClaimLine:
         with self._lock:
             if self._closed or self.waiting >= LONGEST_LINE:
                 raise TooManyRequests(f"{LONGEST_LINE} workers ask for runs already; ask again later.")
-            self._pools.setdefault(pool, _Pool()).waiting.append(entry)
-            self._pools[pool].dirty = True
+            there = self._pools.setdefault(pool, _Pool())
+            deserted = _deserted(there.waiting, request)
+            there.waiting = [one for one in there.waiting if one not in deserted] + [entry]
+            there.dirty = True
             if self._thread is None:
                 self._subscription = self._bus.subscribe({WORK_TOPIC, WORKER_TOPIC}, self._heard)
                 self._thread = threading.Thread(target=self._serve, name="levada-claims", daemon=True)
                 self._thread.start()
             else:
                 self._wake.notify()
+        for one in deserted:
+            _say(one, ClaimAnswer())
 
         def leave() -> None:
             with self._lock:
@@ -369,6 +373,13 @@ class ClaimLine:
                 self._told.clear()
         for entry, last in over:
             _say(entry, ClaimAnswer(hold_seconds=last.hold_seconds, pool=last.pool))
+
+
+def _deserted(waiting: Sequence[_Waiting], request: ClaimRequest) -> list[_Waiting]:
+    """Requests in line that a worker has given up, as its new one says: nothing may be given to them."""
+    if not request.answer_lost:
+        return []
+    return [one for one in waiting if one.asking.request.worker == request.worker and one.asking.request.room > 0]
 
 
 def _say(entry: _Waiting, outcome: Any) -> None:

@@ -15,8 +15,20 @@ from msgspec import Struct, field
 from levada.control.commands import commands_for
 from levada.control.handing import Broken, hand_out
 from levada.control.places import DEPLOYMENT, HOLD_SECONDS, Place, place_of
+from levada.control.queueing import WORK_TOPIC
 from levada.core import claims as law
-from levada.store.sql.work import CLAIMED, HeadRow, LaneBody, LaneRow, PoolRow, WorkerBody, WorkerRow, WorkRow, packed
+from levada.store.sql.work import (
+    CLAIMED,
+    WAITING,
+    HeadRow,
+    LaneBody,
+    LaneRow,
+    PoolRow,
+    WorkerBody,
+    WorkerRow,
+    WorkRow,
+    packed,
+)
 from levada.wire.pools import ClaimAnswer, ClaimRequest, Offer
 
 if TYPE_CHECKING:
@@ -79,6 +91,7 @@ def serve(transaction: Transaction, pool: str, asks: Sequence[Asking]) -> Served
     open_asks = [ask for ask in asks if ask.request.room > 0 and not ask.request.draining]
     lanes = [] if not open_asks or place.row.paused else place.lanes()
     place.lock(lanes)
+    _hand_over(place, [ask for ask in asks if ask.fresh])
     _note_workers(place, [ask for ask in asks if ask.fresh])
     answers = [ClaimAnswer(hold_seconds=HOLD_SECONDS, pool=place.spec) for _ in asks]
     for ask, answer in zip(asks, answers, strict=True):
@@ -197,6 +210,27 @@ def _free(offer: Offer, used: Sequence[WorkRow], lanes: Mapping[bytes, LaneBody]
     return free
 
 
+def _hand_over(place: Place, asks: Sequence[Asking]) -> None:
+    """Write down which worker has runs now whose first one is gone, when one of the same home goes on with them."""
+    heirs = {
+        (one.run.bytes, one.epoch, one.taken_from.bytes): ask.request.worker.bytes
+        for ask in asks
+        for one in ask.request.held
+        if one.taken_from is not None
+    }
+    if not heirs:
+        return
+    runs = sorted({run for run, _, _ in heirs})
+    place.transaction.lock(*runs)
+    rows = place.tables.load(runs).values()
+    taken = [
+        row._replace(worker=heirs[row.run, row.epoch, row.worker])
+        for row in rows
+        if row.worker is not None and (row.run, row.epoch, row.worker) in heirs
+    ]
+    place.tables.save(taken)
+
+
 def _note_workers(place: Place, asks: Sequence[Asking]) -> None:
     """Write down that workers are there, and give back what they should have and do not know of."""
     if not asks:
@@ -207,12 +241,17 @@ def _note_workers(place: Place, asks: Sequence[Asking]) -> None:
     for ask in asks:
         held[ask.request.worker.bytes].update(one.run.bytes for one in ask.request.held)
     long_ago = place.now - int(HOLD_SECONDS * 1e6)
+    deaf = {ask.request.worker.bytes for ask in asks if ask.request.answer_lost}
     lost = [
         row
         for row in place.tables.of_workers(list(held))
-        if row.stage == CLAIMED and row.since < long_ago and row.run not in held[row.worker or b""]
+        if row.stage == CLAIMED
+        and (row.since < long_ago or row.worker in deaf)
+        and row.run not in held[row.worker or b""]
     ]
-    place.tables.save([row._replace(stage=0, worker=None, since=place.now) for row in lost])
+    place.tables.save([row._replace(stage=WAITING, worker=None, since=place.now) for row in lost])
+    if lost:
+        place.transaction.announce(WORK_TOPIC, place.row.name)
 
 
 def _worker_row(pool: PoolRow, request: ClaimRequest, now: int) -> WorkerRow:

@@ -55,7 +55,7 @@ def report_exit(transaction: Transaction, pool: str, ended: RunExit) -> None:
     if not is_open(row.state) or not (owned or unopened) or is_suspended(row):
         # It has gone on without this process, or was ended by it, or somebody found that this is gone.
         after = _explained(row, ended, transaction.now) or after
-    elif unopened and (work is None or work.stage != CLAIMED or work.worker != ended.worker.bytes):
+    elif unopened and (work is None or work.stage != CLAIMED or work.worker not in _workers(ended)):
         return  # it was given to others meanwhile; what this process used is not theirs
     elif ended.cancelled or row.state == CANCELLING:
         after = _cancelled(transaction, row, ended)
@@ -202,11 +202,16 @@ def _with_figures(after: tuple[FlowRunRow, list[str]], ended: RunExit, now: int)
     return run_row(row.id, body, now), facts_of_run(body)
 
 
+def _workers(ended: RunExit) -> tuple[bytes, ...]:
+    """Whose run it is that ended: the worker's that says so, or that of the one in whose place this one goes on."""
+    return (ended.worker.bytes,) if ended.taken_from is None else (ended.worker.bytes, ended.taken_from.bytes)
+
+
 def _clear(transaction: Transaction, pool: str, run: bytes, ended: RunExit) -> None:
     """Take a run from a worker that has nothing of it any more."""
     tables = WorkTables(transaction)
     work = tables.get(run)
-    if work is not None and work.epoch <= ended.epoch and work.worker == ended.worker.bytes and work.stage > WAITING:
+    if work is not None and work.epoch <= ended.epoch and work.worker in _workers(ended) and work.stage > WAITING:
         row = transaction.flow_runs.load([run]).get(run)
         if row is None or not is_open(row.state) or is_suspended(row):
             tables.delete([run])

@@ -164,7 +164,9 @@ def _unserved(place: Place, lane: LaneBody) -> Reasons:
     code = row.spec.code
     entrypoint = str(Path(code.path or "", code.entrypoint))
     return Reasons(
-        [f"No process serves deployment '{row.flow}/{row.name}' now: its runs wait until the program that does is back."],
+        [
+            f"No process serves deployment '{row.flow}/{row.name}' now: its runs wait until the program that does is back."
+        ],
         [f"levada flow serve {entrypoint} --name {row.name}"],
     )
 

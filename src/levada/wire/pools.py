@@ -130,10 +130,16 @@ class Offer(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Held(Struct, array_like=True):
-    """A run that a worker has: from its claim until it has said how the process ended."""
+    """A run that a worker has: from its claim until it has said how the process ended.
+
+    Attributes:
+        run, epoch: which.
+        taken_from: the worker that got it and is gone, when another one of its home goes on with it.
+    """
 
     run: UUID
     epoch: int
+    taken_from: UUID | None = None
 
 
 class ClaimRequest(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +154,8 @@ class ClaimRequest(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fiel
         wait: seconds to wait for work when there is none, at most 60.
         draining: it takes nothing any more and ends when its runs have ended.
         limit: how many runs it takes at once; None: any number.
+        answer_lost: the answer to its last request for runs never arrived: what was claimed for it and is not in
+            `held` is given back at once.
     """
 
     worker: UUID
@@ -164,6 +172,7 @@ class ClaimRequest(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fiel
     host: str = ""
     pid: int = 0
     levada: str = ""
+    answer_lost: bool = False
     commands_after: int = 0
     """Number of the last command that it has carried out."""
 
@@ -241,6 +250,7 @@ class RunExit(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=Tr
         reason: one sentence for people, e.g. ``The process was killed by the kernel: out of memory.``
         cancelled: it was killed because the run was cancelled; it is dead.
         cpu_seconds, memory_peak: what it used, in seconds and bytes.
+        taken_from: the worker that started it and is gone; this one goes on in its place.
     """
 
     worker: UUID
@@ -252,6 +262,7 @@ class RunExit(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=Tr
     cancelled: bool = False
     cpu_seconds: float | None = None
     memory_peak: int | None = None
+    taken_from: UUID | None = None
 
 
 class Worker(Struct, omit_defaults=True, kw_only=True):

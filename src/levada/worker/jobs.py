@@ -104,6 +104,7 @@ class JobFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._watched: int | None = None
 
     @classmethod
     def of(cls, home: Path, run: UUID, epoch: int) -> JobFolder:
@@ -114,16 +115,24 @@ class JobFolder:
         return f"JobFolder({self.path.name})"
 
     def make(self, order: WorkOrder) -> None:
-        """Make the folder, closed to others: parameters and the environment may be secrets.
+        """Make the folder, closed to others: parameters and the environment may be secrets. It is watched from here on.
 
         Raises:
             OSError: it cannot be made.
         """
         self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
         if self.path.exists():
-            shutil.rmtree(self.path)  # of a claim that was given back: the same epoch was never begun
+            self._make_room()
         self.path.mkdir(0o700)
+        self._watched = _flock(self.path / "watched")
         self._write("order", msgspec.msgpack.encode(order))
+
+    def _make_room(self) -> None:
+        """Remove what is left of an earlier claim: the run was given out anew, so nothing of it may live."""
+        if self.is_alive():
+            self.stop("kill", "The run was given out anew.", 0.0)
+            self.await_supervisor()
+        shutil.rmtree(self.path)
 
     def write_job(self, job: Job) -> None:
         """Put down what the supervisor is to do."""
@@ -142,7 +151,21 @@ class JobFolder:
 
     def watch(self) -> int | None:
         """Become the worker that watches this run; None when another one does, else the descriptor that holds it."""
-        return _flock(self.path / "watched")
+        watched, self._watched = self._watched, None
+        return _flock(self.path / "watched") if watched is None else watched
+
+    def is_replaced(self, watched: int | None) -> bool:
+        """Whether the run was given out anew meanwhile, and the folder is that of another process.
+
+        Args:
+            watched: what `watch` gave for the folder as it was.
+        """
+        try:
+            there = (self.path / "watched").stat()
+        except OSError:
+            return False  # it was removed, and nobody took its place
+        # As long as the descriptor is open, its file's number is not used again.
+        return watched is not None and not os.path.samestat(there, os.fstat(watched))
 
     def lock_for_supervisor(self) -> int:
         """The lock that the supervisor inherits; it is held until the last process that has the descriptor ends.
@@ -205,8 +228,15 @@ class JobFolder:
         return None if found is None else msgspec.convert(found, Ended)
 
     def stop(self, kind: Literal["cancel", "interrupt", "kill"], reason: str, grace: float) -> None:
-        """Have the supervisor stop the run; a second request replaces the first."""
-        self._write(STOP, msgspec.json.encode({"kind": kind, "reason": reason, "grace": grace}))
+        """Have the supervisor stop the run; a second request replaces the first. Of a run that is gone nothing is left.
+
+        Raises:
+            OSError: the request cannot be written down.
+        """
+        try:
+            self._write(STOP, msgspec.json.encode({"kind": kind, "reason": reason, "grace": grace}))
+        except FileNotFoundError:
+            return  # the run has ended and was reported: the folder is removed
         pid = self._supervisor()
         if pid and self.is_alive():
             try:
@@ -220,6 +250,9 @@ class JobFolder:
 
     def remove(self) -> None:
         """Remove the folder; all that it says has been told."""
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            os.close(watched)
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:

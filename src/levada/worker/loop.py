@@ -262,13 +262,13 @@ class WorkerLoop:
                 self._changed.wait_for(lambda: self._draining.is_set() or self._room() > 0, WAIT_SECONDS)
             self._beat()
             if not self._draining.is_set() and self._room() > 0:
-                self._patiently(lambda: self._ask(self._room(), WAIT_SECONDS))
+                self._ask(self._room(), WAIT_SECONDS)
 
     def _claim_once(self) -> None:
         while not self._draining.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._draining.is_set() or self._room() > 0)
-            if self._draining.is_set() or not self._patiently(lambda: self._ask(self._room(), 0.0)):
+            if self._draining.is_set() or not self._ask(self._room(), 0.0):
                 return
 
     def _listen(self) -> None:
@@ -282,7 +282,7 @@ class WorkerLoop:
             if not self._must_listen():
                 continue
             began = time.monotonic()
-            heard = self._patiently(lambda: self._ask(0, WAIT_SECONDS))
+            heard = self._ask(0, WAIT_SECONDS)
             if not heard and time.monotonic() - began < 1.0:
                 self._ended.wait(1.0)  # it told us again what we are about to do
 
@@ -298,12 +298,19 @@ class WorkerLoop:
             self._changed.notify_all()
 
     def _ask(self, room: int, wait: float) -> int:
-        """Ask once; gives how much was new."""
-        answer = self._plane.claim(self.pool, self._request(room, wait))
-        self._beat()
-        return self._take(answer)
+        """Ask until there is an answer; gives how much was new in it."""
+        lost = False
 
-    def _request(self, room: int, wait: float) -> ClaimRequest:
+        def ask() -> ClaimAnswer:
+            nonlocal lost
+            before, lost = lost, room > 0
+            return self._plane.claim(self.pool, self._request(room, wait, answer_lost=before))
+
+        answer = self._patiently(ask)
+        self._beat()
+        return 0 if answer is None else self._take(answer)
+
+    def _request(self, room: int, wait: float, *, answer_lost: bool) -> ClaimRequest:
         options = self.options
         return ClaimRequest(
             worker=self.id,
@@ -312,7 +319,7 @@ class WorkerLoop:
             queues=options.queues,
             deployments=options.deployments,
             room=room,
-            held=[Held(held.run, held.epoch) for held in self.runs.held()],
+            held=self.runs.held(),
             offer=options.offer,
             wait=wait,
             draining=self._draining.is_set(),
@@ -320,6 +327,7 @@ class WorkerLoop:
             host=self._host,
             pid=os.getpid(),
             levada=__version__,
+            answer_lost=answer_lost,
         )
 
     def _take(self, answer: ClaimAnswer) -> int:

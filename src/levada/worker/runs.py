@@ -44,6 +44,7 @@ class Run:
         id, epoch, name: of the run.
         launched: what watches its process; None before there is one.
         stop: what is to be done to it as soon as there is.
+        taken_from: the worker that started it and is gone.
     """
 
     def __init__(self, order: WorkOrder, folder: JobFolder | None = None) -> None:
@@ -55,6 +56,7 @@ class Run:
         self.launched: Launched | None = None
         self.stop: tuple[StopKind, str, float] | None = None
         self.watched: int | None = None
+        self.taken_from: UUID | None = None
 
     def stop_with(self, kind: StopKind, reason: str, grace: float) -> None:
         """Make it end, now or as soon as there is a process to end."""
@@ -102,7 +104,7 @@ class Runs:
     def held(self) -> list[Held]:
         """The runs, each with its epoch."""
         with self._lock:
-            return [Held(run.id, run.epoch) for run in self._runs.values()]
+            return [Held(run.id, run.epoch, run.taken_from) for run in self._runs.values()]
 
     def output_writers(self) -> list[bytes]:
         """Under whose names the output of runs is kept that are alive."""
@@ -155,6 +157,7 @@ class Runs:
             os.close(watched)
             return None
         run.watched = watched
+        run.taken_from = UUID(job.worker) if job.worker != self.surroundings.worker else None
         run.launched = self._launcher_named(job.launcher).reconcile(folder)
         return run
 
@@ -168,7 +171,11 @@ class Runs:
             return False
         seconds = run.order.grace if grace is None else min(run.order.grace, grace)
         self._tell(f"{run.name}: asked to {command.kind}{': ' + command.reason if command.reason else ''}")
-        run.stop_with(command.kind, command.reason or f"asked to {command.kind}", seconds)
+        try:
+            run.stop_with(command.kind, command.reason or f"asked to {command.kind}", seconds)
+        except OSError as error:
+            run.stop = None  # it is told again in some seconds, and tried again then
+            self._tell(f"{run.name}: could not be asked to {command.kind} ({error}); that is tried again.")
         return True
 
     def stop_all(self, kind: StopKind) -> None:
@@ -202,7 +209,10 @@ class Runs:
             cancelled=command.kind == "cancel",
             reason="No process of the run is on the worker that had it.",
         )
-        self._plane.report_exit(self.surroundings.pool, ended)
+        try:
+            self._plane.report_exit(self.surroundings.pool, ended)
+        except (LevadaError, OSError):
+            return False  # it is asked again, until the answer arrives
         return True
 
     @property
@@ -261,6 +271,9 @@ class Runs:
 
     def _finish(self, run: Run, ended: Ended) -> None:
         assert run.folder is not None
+        if run.folder.is_replaced(run.watched):
+            self._tell(f"{run.name}: goes on in the hands of another worker of this home.")
+            return
         reason = why_it_ended(ended)
         self._tell(f"{run.name}: ended{'. ' + reason if reason else ''}{_used(ended)}")
         stopped = ended.stop.get("kind")
@@ -281,7 +294,7 @@ class Runs:
         run.folder.remove()
 
     def _exit(self, run: Run, **what: Any) -> RunExit:
-        return RunExit(worker=self._worker, run=run.id, epoch=run.epoch, **what)
+        return RunExit(worker=self._worker, run=run.id, epoch=run.epoch, taken_from=run.taken_from, **what)
 
     def _report(self, run: Run, done: RunExit, pid: int = 0) -> bool:
         """Say how a run ended, after all that its processes recorded has arrived; False when nobody would listen."""

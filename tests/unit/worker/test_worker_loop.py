@@ -212,6 +212,45 @@ def test_the_next_worker_of_the_home_takes_over_what_a_killed_one_had(
     eventually(lambda: not JobFolder.of(levada_home, order.run, 1).path.exists())
 
 
+def test_a_run_that_is_given_out_anew_replaces_what_lives_of_it(code: Path, levada_home: Path) -> None:
+    order = an_order(code, "flows.py:wait_for_file")
+    surroundings = Surroundings(home=levada_home, api_url=None, env={}, pool="p", worker="0" * 32)
+    launcher = ProcessLauncher(surroundings)
+    first = launcher.launch(order)
+    watched = first.folder.watch()
+    eventually((code / "waiting").exists)
+    before = int((code / "waiting").read_text())
+    assert not first.folder.is_replaced(watched)
+    second = launcher.launch(order)
+    assert not is_alive(before)
+    assert first.folder.is_replaced(watched)
+    (code / "go").touch()
+    assert second.wait().exit_code == 0
+    first.wait()
+    assert not second.folder.is_replaced(second.folder.watch())
+    second.folder.remove()
+    assert not first.folder.is_replaced(watched)
+    os.close(watched or -1)
+
+
+def test_a_command_for_a_run_that_was_reported_is_no_outage(
+    pool: PoolInMemory, start_worker: StartWorker, code: Path, levada_home: Path
+) -> None:
+    order, said = an_order(code, "flows.py:wait_for_file"), list[str]()
+    pool.give(order)
+    worker = start_worker(said.append, limit=1)
+    eventually((code / "waiting").exists)
+    folder = JobFolder.of(levada_home, order.run, 1)
+    folder.path.rename(folder.path.with_name("elsewhere"))
+    pool.command("cancel", order)
+    eventually(lambda: any("asked to cancel" in line for line in said))
+    folder.path.with_name("elsewhere").rename(folder.path)
+    (code / "go").touch()
+    eventually(lambda: pool.exit_of(order))
+    assert not [line for line in said if "does not answer" in line]
+    assert worker.health()["control_plane"] == "answers"
+
+
 def test_health_is_what_the_loop_says() -> None:
     health = {"alive": True, "runs": []}
     server = HealthServer(lambda: health, port=0)
@@ -234,6 +273,7 @@ def test_what_a_dead_worker_could_not_say_is_said_when_somebody_settles_it(
     surroundings = Surroundings(home=levada_home, api_url=None, env={}, pool="p", worker="0" * 32)
     launched = ProcessLauncher(surroundings).launch(order)
     launched.wait()
+    os.close(launched.folder.watch() or -1)  # its worker dies
     assert settle_left_runs(cast("Any", pool), levada_home, None) == 1
     ended = pool.exit_of(order)
     assert ended is not None
