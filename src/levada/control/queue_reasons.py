@@ -163,12 +163,8 @@ def _unserved(place: Place, lane: LaneBody) -> Reasons:
         return Reasons(["No process serves it now."], ["levada flow serve FILE.py:FLOW --name NAME"])
     code = row.spec.code
     entrypoint = str(Path(code.path or "", code.entrypoint))
-    return Reasons(
-        [
-            f"No process serves deployment '{row.flow}/{row.name}' now: its runs wait until the program that does is back."
-        ],
-        [f"levada flow serve {entrypoint} --name {row.name}"],
-    )
+    said = f"No process serves deployment '{row.flow}/{row.name}' now; its runs wait until its program is back."
+    return Reasons([said], [f"levada flow serve {entrypoint} --name {row.name}"])
 
 
 def _ask(row: WorkerRow) -> law.Ask:
