@@ -314,6 +314,18 @@ def test_a_run_that_nobody_can_begin_has_crashed_after_three_attempts(plane: Pla
     assert "No python here." in (ended.states[-1].message or "")
 
 
+def test_what_nobody_could_begin_is_retried_when_it_may_be_after_a_crash(plane: Plane) -> None:
+    (run,) = runs(plane, deploy(plane, crash_retries=1))
+    for _ in range(3):
+        worker = uuid4()
+        assert got(plane.claim(POOL, asking(worker, wait=9.0))) == [run.id]
+        plane.report_exit(POOL, RunExit(worker=worker, run=run.id, epoch=1, begun=False, reason="killed"))
+    found = plane.read_flow_run(run.id)
+    assert (found.state_type, found.state_name) == (StateType.SCHEDULED, "AwaitingRetry")
+    answer = plane.claim(POOL, asking(wait=5.0))
+    assert [(order.run, order.epoch) for order in answer.orders] == [(run.id, 2)]
+
+
 def test_a_run_whose_process_died_has_crashed_with_the_reason_and_what_it_used(plane: Plane) -> None:
     (run,) = runs(plane, deploy(plane))
     worker = uuid4()
@@ -395,7 +407,7 @@ def test_a_worker_goes_on_with_what_a_dead_one_of_its_home_had_taken(plane: Plan
     (run,) = runs(plane, deploy(plane))
     first, heir = uuid4(), uuid4()
     plane.claim(POOL, asking(first))
-    mine = [Held(run.id, 1, first)]
+    mine = [Held(run.id, 1, [uuid4(), first])]
     assert not plane.claim(POOL, asking(heir, room=0, held=mine)).commands
     plane.forget_worker(POOL, first)  # what it had is not its own any more
     assert not plane.claim(POOL, asking(heir, room=0, held=mine)).commands
@@ -409,7 +421,7 @@ def test_an_heir_may_say_how_a_run_ended_before_it_has_asked(plane: Plane) -> No
     (run,) = runs(plane, deploy(plane))
     first, heir = uuid4(), uuid4()
     plane.claim(POOL, asking(first))
-    ended = RunExit(worker=heir, run=run.id, epoch=1, begun=True, exit_code=-9, reason="Killed.", taken_from=first)
+    ended = RunExit(worker=heir, run=run.id, epoch=1, begun=True, exit_code=-9, reason="Killed.", taken_from=[first])
     plane.report_exit(POOL, ended)
     assert plane.read_flow_run(run.id).state_type is StateType.CRASHED
 

@@ -213,10 +213,10 @@ def _free(offer: Offer, used: Sequence[WorkRow], lanes: Mapping[bytes, LaneBody]
 def _hand_over(place: Place, asks: Sequence[Asking]) -> None:
     """Write down which worker has runs now whose first one is gone, when one of the same home goes on with them."""
     heirs = {
-        (one.run.bytes, one.epoch, one.taken_from.bytes): ask.request.worker.bytes
+        (one.run.bytes, one.epoch, before.bytes): ask.request.worker.bytes
         for ask in asks
         for one in ask.request.held
-        if one.taken_from is not None
+        for before in one.taken_from
     }
     if not heirs:
         return

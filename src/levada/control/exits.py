@@ -108,7 +108,7 @@ def give_back(transaction: Transaction, runs: Sequence[bytes], said: str, worker
 def _handed_back(
     transaction: Transaction, row: FlowRunRow, work: WorkRow, ended: RunExit
 ) -> tuple[FlowRunRow, list[str]] | None:
-    """The row of a run that could not be begun too often; None when it waits again."""
+    """The row of a run that could not be begun too often, which is a crash; None when it waits again."""
     tables = WorkTables(transaction)
     told = work.told
     worker = tables.worker(ended.worker.bytes)
@@ -116,8 +116,12 @@ def _handed_back(
     told.handed_back += not drains
     told.said = ended.reason or "A worker gave it back."
     if told.handed_back >= MOST_HANDED_BACK:
-        reason = f"Workers could not begin it {told.handed_back} times. The last said: {told.said}"
-        return decided(row, _end(reason, StateType.CRASHED, transaction.now, work.epoch), transaction.now)
+        now, reason = (
+            transaction.now,
+            f"Workers could not begin it {told.handed_back} times. The last said: {told.said}",
+        )
+        crashed = decided(row, _end(reason, StateType.CRASHED, now, work.epoch), now)
+        return scheduled_again(crashed[0], now, reason) or crashed
     due = work.due if drains else max(work.due, transaction.now + PAUSE_US * told.handed_back)
     tables.save([work._replace(stage=WAITING, worker=None, since=transaction.now, due=due, body=packed(told))])
     transaction.announce(WORK_TOPIC, work.pool)
@@ -202,9 +206,9 @@ def _with_figures(after: tuple[FlowRunRow, list[str]], ended: RunExit, now: int)
     return run_row(row.id, body, now), facts_of_run(body)
 
 
-def _workers(ended: RunExit) -> tuple[bytes, ...]:
-    """Whose run it is that ended: the worker's that says so, or that of the one in whose place this one goes on."""
-    return (ended.worker.bytes,) if ended.taken_from is None else (ended.worker.bytes, ended.taken_from.bytes)
+def _workers(ended: RunExit) -> set[bytes]:
+    """Whose run it may be that ended: the worker's that says so, or that of one in whose place it goes on."""
+    return {ended.worker.bytes, *(worker.bytes for worker in ended.taken_from)}
 
 
 def _clear(transaction: Transaction, pool: str, run: bytes, ended: RunExit) -> None:

@@ -134,12 +134,12 @@ class Held(Struct, array_like=True):
 
     Attributes:
         run, epoch: which.
-        taken_from: the worker that got it and is gone, when another one of its home goes on with it.
+        taken_from: the workers of its home that had it before and are gone.
     """
 
     run: UUID
     epoch: int
-    taken_from: UUID | None = None
+    taken_from: list[UUID] = field(default_factory=list)
 
 
 class ClaimRequest(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
@@ -250,7 +250,7 @@ class RunExit(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=Tr
         reason: one sentence for people, e.g. ``The process was killed by the kernel: out of memory.``
         cancelled: it was killed because the run was cancelled; it is dead.
         cpu_seconds, memory_peak: what it used, in seconds and bytes.
-        taken_from: the worker that started it and is gone; this one goes on in its place.
+        taken_from: the workers that had it before and are gone; this one goes on in their place.
     """
 
     worker: UUID
@@ -262,7 +262,7 @@ class RunExit(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=Tr
     cancelled: bool = False
     cpu_seconds: float | None = None
     memory_peak: int | None = None
-    taken_from: UUID | None = None
+    taken_from: list[UUID] = field(default_factory=list)
 
 
 class Worker(Struct, omit_defaults=True, kw_only=True):

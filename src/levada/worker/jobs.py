@@ -5,7 +5,7 @@
     $LEVADA_HOME/worker/runs/<run>-<epoch>/
         order       the `WorkOrder` (MessagePack), for the run's process
         job         the `Job` (JSON), for the supervisor
-        watched     held with flock by the worker that watches this run
+        watched     held with flock by the worker that watches this run; it holds the ids of all that ever did
         alive       held with flock by the supervisor as long as it lives
         supervisor  pid of the supervisor, from when it listens
         started     pid of the run's process
@@ -149,10 +149,20 @@ class JobFolder:
         except (OSError, msgspec.MsgspecError):
             return None
 
-    def watch(self) -> int | None:
+    def watch(self, worker: UUID) -> int | None:
         """Become the worker that watches this run; None when another one does, else the descriptor that holds it."""
         watched, self._watched = self._watched, None
-        return _flock(self.path / "watched") if watched is None else watched
+        if watched is None:
+            watched = _flock(self.path / "watched")
+        if watched is not None:
+            os.lseek(watched, 0, os.SEEK_END)
+            os.write(watched, worker.bytes)
+        return watched
+
+    def watchers(self) -> list[UUID]:
+        """The workers that have watched this run, the first one first."""
+        text = (self.path / "watched").read_bytes()
+        return [UUID(bytes=text[place : place + 16]) for place in range(0, len(text) - 15, 16)]
 
     def is_replaced(self, watched: int | None) -> bool:
         """Whether the run was given out anew meanwhile, and the folder is that of another process.

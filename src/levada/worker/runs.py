@@ -44,7 +44,7 @@ class Run:
         id, epoch, name: of the run.
         launched: what watches its process; None before there is one.
         stop: what is to be done to it as soon as there is.
-        taken_from: the worker that started it and is gone.
+        taken_from: the workers that had it before and are gone.
     """
 
     def __init__(self, order: WorkOrder, folder: JobFolder | None = None) -> None:
@@ -56,7 +56,7 @@ class Run:
         self.launched: Launched | None = None
         self.stop: tuple[StopKind, str, float] | None = None
         self.watched: int | None = None
-        self.taken_from: UUID | None = None
+        self.taken_from: list[UUID] = []
 
     def stop_with(self, kind: StopKind, reason: str, grace: float) -> None:
         """Make it end, now or as soon as there is a process to end."""
@@ -148,7 +148,7 @@ class Runs:
         job = folder.job()
         if job is None or job.pool != self.surroundings.pool or job.destination != self.surroundings.destination:
             return None
-        watched = folder.watch()
+        watched = folder.watch(self._worker)
         if watched is None:
             return None
         try:
@@ -157,7 +157,7 @@ class Runs:
             os.close(watched)
             return None
         run.watched = watched
-        run.taken_from = UUID(job.worker) if job.worker != self.surroundings.worker else None
+        run.taken_from = [one for one in folder.watchers() if one != self._worker]
         run.launched = self._launcher_named(job.launcher).reconcile(folder)
         return run
 
@@ -261,7 +261,7 @@ class Runs:
             self._tell(f"{run.name}: could not be started: {error}")
             self._report(run, self._exit(run, begun=True, reason=str(error)))
             return False
-        run.watched = launched.folder.watch()
+        run.watched = launched.folder.watch(self._worker)
         run.launched = launched
         if run.stop is not None:
             launched.stop(*run.stop)

@@ -171,6 +171,8 @@ def test_whatever_is_killed_every_run_ends_once_and_nobody_is_left(tmp_path: Pat
         show({"seconds": SECONDS, "runs": len(made), "states": {str(k): n for k, n in states.items()},
               "killed": dict(trouble.happened), "executed more than once": retried, **proxy.happened})  # fmt: skip
         assert sum(states.values()) == len(made)
+        others = plane.read_flow_runs(FlowRunQuery(state_types=[StateType.CRASHED, StateType.FAILED])).items
+        assert not [plane.why(run.id) for run in others]
         assert states == {StateType.COMPLETED: len(made)}
         assert set(ends) == made
         assert overlaps(ledger) == []

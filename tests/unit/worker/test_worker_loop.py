@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 
@@ -217,7 +218,7 @@ def test_a_run_that_is_given_out_anew_replaces_what_lives_of_it(code: Path, leva
     surroundings = Surroundings(home=levada_home, api_url=None, env={}, pool="p", worker="0" * 32)
     launcher = ProcessLauncher(surroundings)
     first = launcher.launch(order)
-    watched = first.folder.watch()
+    watched = first.folder.watch(uuid4())
     eventually((code / "waiting").exists)
     before = int((code / "waiting").read_text())
     assert not first.folder.is_replaced(watched)
@@ -227,7 +228,7 @@ def test_a_run_that_is_given_out_anew_replaces_what_lives_of_it(code: Path, leva
     (code / "go").touch()
     assert second.wait().exit_code == 0
     first.wait()
-    assert not second.folder.is_replaced(second.folder.watch())
+    assert not second.folder.is_replaced(second.folder.watch(uuid4()))
     second.folder.remove()
     assert not first.folder.is_replaced(watched)
     os.close(watched or -1)
@@ -273,7 +274,7 @@ def test_what_a_dead_worker_could_not_say_is_said_when_somebody_settles_it(
     surroundings = Surroundings(home=levada_home, api_url=None, env={}, pool="p", worker="0" * 32)
     launched = ProcessLauncher(surroundings).launch(order)
     launched.wait()
-    os.close(launched.folder.watch() or -1)  # its worker dies
+    os.close(launched.folder.watch(uuid4()) or -1)  # its worker dies
     assert settle_left_runs(cast("Any", pool), levada_home, None) == 1
     ended = pool.exit_of(order)
     assert ended is not None
