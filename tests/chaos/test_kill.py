@@ -163,7 +163,7 @@ def test_a_program_killed_at_any_write_to_the_journal_resumes(point: str, record
 
 @pytest.mark.parametrize("point", ["results.before_write:1", "results.after_write:1", "journal.rotate:1"])
 def test_a_program_killed_around_a_result_or_a_new_segment_resumes(point: str, tmp_path: Path) -> None:
-    journey, home = Journey(tmp_path, 15), tmp_path / "home"
+    journey, home = Journey(tmp_path, 60), tmp_path / "home"
     with journey.start(home, LEVADA_FAULT=point, LEVADA_JOURNAL_SEGMENT_BYTES="10000") as program:
         assert program.ended() == -9, program
     (run,) = top_runs(home)
@@ -177,7 +177,7 @@ def test_a_command_killed_while_it_takes_a_journal_in_leaves_the_rest_to_the_nex
     point: str, passage: int, tmp_path: Path
 ) -> None:
     # Given a program that died in the middle
-    journey, home = Journey(tmp_path, 15), tmp_path / "home"
+    journey, home = Journey(tmp_path, 60), tmp_path / "home"
     with journey.start(home) as program:
         program.said_lines(40).kill()
     # When the commands that look at it die as well
@@ -193,7 +193,7 @@ def test_a_command_killed_while_it_takes_a_journal_in_leaves_the_rest_to_the_nex
 
 
 def test_a_run_that_died_on_one_machine_goes_on_where_its_home_was_copied_to(tmp_path: Path) -> None:
-    journey, home, other = Journey(tmp_path, 15), tmp_path / "home", tmp_path / "other"
+    journey, home, other = Journey(tmp_path, 60), tmp_path / "home", tmp_path / "other"
     with journey.start(home) as program:
         program.said_lines(40).kill()
         shutil.copytree(home, other)

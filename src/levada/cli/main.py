@@ -32,7 +32,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "work-pool": ("work_pool", "Make, look at, pause and limit work pools, where runs wait for workers."),
     "work-queue": ("work_queue", "Make, look at, pause and limit the queues of work pools."),
     "worker": ("worker", "Execute runs of deployments: start workers, and look at them."),
-    "task": ("task", "Serve tasks: execute the calls that task.delay() hands over."),
+    "task": ("task", "Execute the calls that tasks hand over with task.delay()."),
     "agent": ("agent", "Start a worker under its older name."),
     "server": ("server", "Start, look at and stop the server; its services and keys."),
     "database": ("database", "Check, make, upgrade and reset the tables of the database."),

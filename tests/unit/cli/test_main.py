@@ -39,7 +39,7 @@ def test_a_misspelt_command_suggests_the_one_that_was_meant(given, meant):
 def test_a_command_like_no_other_lists_what_there_is():
     result = invoke("flow", "zzzzzz")
     assert result.exit_code == 2
-    assert "There are: ls." in result.output
+    assert "There are: ls, serve." in result.output
 
 
 def test_a_mistake_of_the_user_is_one_line_and_no_traceback(levada):
