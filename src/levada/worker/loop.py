@@ -35,18 +35,18 @@ from levada.worker.launchers import Surroundings
 from levada.worker.runs import Runs
 from levada.worker.shipping import LiveOutput
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 5.0
 """How long the control plane may hold a request back. Not longer, so that a network that swallows everything is found
 out soon."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 4.0
-"""Between two attempts while the control plane is away; with jitter never more than five seconds."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
+"""Between two attempts while the control plane is away; with jitter less than four seconds."""
 
 ROOM = 32
 """How many runs a worker without a limit takes with one request."""
 
-STALE_SECONDS = 90.0
-"""A loop that has not come round for so long hangs: longer than any request may take."""
+STALE_SECONDS = 45.0
+"""A loop that has not come round for so long hangs: longer than any request of it may take."""
 
 _dice = random.Random()
 
@@ -299,12 +299,15 @@ class WorkerLoop:
 
     def _ask(self, room: int, wait: float) -> int:
         """Ask until there is an answer; gives how much was new in it."""
-        lost = False
+        lost, tries = False, 0
 
         def ask() -> ClaimAnswer:
-            nonlocal lost
-            before, lost = lost, room > 0
-            return self._plane.claim(self.pool, self._request(room, wait, answer_lost=before))
+            nonlocal lost, tries
+            before, lost, tries = lost, room > 0, tries + 1
+            # Who has no answer wants one soon, be it empty: that they are back must not wait behind what is swallowed.
+            # Now and then it is patient again, should the others only be slow.
+            patience = wait if tries % 4 == 1 else 0.0
+            return self._plane.claim(self.pool, self._request(room, patience, answer_lost=before))
 
         answer = self._patiently(ask)
         self._beat()
@@ -351,6 +354,7 @@ class WorkerLoop:
         pause = FIRST_PAUSE
         ended = until or self._ended
         while not ended.is_set():
+            began = time.monotonic()
             try:
                 answer = ask()
             except (NotAuthenticated, NotPermitted, RequestInvalid, ConfigurationError):
@@ -358,7 +362,7 @@ class WorkerLoop:
             except (LevadaError, OSError) as error:
                 self._beat()
                 self._note_away(error)
-                ended.wait(pause * _dice.uniform(0.75, 1.25))
+                ended.wait(max(FIRST_PAUSE, pause * _dice.uniform(0.75, 1.25) - (time.monotonic() - began)))
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 self._note_back()

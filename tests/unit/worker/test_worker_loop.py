@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,8 @@ from uuid import uuid4
 import pytest
 
 from levada.testing import eventually
-from levada.worker import HealthServer
+from levada.wire.pools import ClaimAnswer, ClaimRequest
+from levada.worker import HealthServer, loop
 from levada.worker.jobs import JobFolder, job_folders
 from levada.worker.launchers import Surroundings
 from levada.worker.launchers.process import ProcessLauncher
@@ -265,6 +267,33 @@ def test_health_is_what_the_loop_says() -> None:
         refused.value.close()
     finally:
         server.close()
+
+
+def test_a_worker_whose_loop_hangs_is_not_alive(
+    pool: PoolInMemory, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "STALE_SECONDS", 3.0)
+    hangs, goes_on = threading.Event(), threading.Event()
+    answer = pool.claim
+
+    def claim(name: str, request: ClaimRequest) -> ClaimAnswer:
+        if hangs.is_set():
+            goes_on.wait()  # as a request that nothing ends
+        return answer(name, request)
+
+    pool.claim = claim  # type: ignore[method-assign]
+    worker = start_worker()
+    eventually(lambda: pool.requests)
+    assert worker.health()["alive"]
+    hangs.set()
+    try:
+        eventually(lambda: not worker.health()["alive"])
+        pool.away = True  # away is not the same as hanging
+        goes_on.set()
+        eventually(lambda: worker.health()["control_plane"] == "away")
+        assert worker.health()["alive"]
+    finally:
+        goes_on.set()
 
 
 def test_what_a_dead_worker_could_not_say_is_said_when_somebody_settles_it(

@@ -12,6 +12,7 @@ import base64
 import gzip
 import os
 import re
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 import urllib3
 from msgspec import json, msgpack
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
@@ -35,6 +37,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 5.0
+
+_SOCKETS: Final = [
+    *HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 3), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 2))
+        if hasattr(socket, name)
+    ),
+]
+"""A machine that vanished, and one that came back without knowing the connection, is found out in five seconds, also
+while a long answer is awaited."""
+
 WORTH_PACKING: Final = 4096
 """Bytes from which a batch is compressed."""
 
@@ -141,6 +156,7 @@ class Transport:
         query: Mapping[str, Any] | None = ...,
         body: Any = ...,
         once: bool = ...,
+        silence: float | None = ...,
     ) -> T: ...
 
     @overload
@@ -153,6 +169,7 @@ class Transport:
         query: Mapping[str, Any] | None = ...,
         body: Any = ...,
         once: bool = ...,
+        silence: float | None = ...,
     ) -> None: ...
 
     def ask(
@@ -164,6 +181,7 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         once: bool = False,
+        silence: float | None = None,
     ) -> Any:
         """One request.
 
@@ -174,6 +192,7 @@ class Transport:
             query: parameters; those that are None are left out.
             body: anything that msgspec encodes; None for no body.
             once: carrying it out twice is something else than once, so it is not repeated when it may have arrived.
+            silence: seconds to wait for the answer; the timeout of the transport unless given.
 
         Raises:
             LevadaError: the error that the server's problem stands for, e.g. `ObjectNotFound`.
@@ -181,7 +200,7 @@ class Transport:
         """
         content = None if body is None else json.encode(body)
         retries = self._careful if once else self._retries
-        response = self._send(method, path, query, content, _JSON, _JSON, retries=retries)
+        response = self._send(method, path, query, content, _JSON, _JSON, retries=retries, silence=silence)
         if answer is None:
             return None
         try:
@@ -352,7 +371,7 @@ def _class_of(kind: str, status: int) -> type[errors.LevadaError]:
 
 def _pools(url: str) -> urllib3.PoolManager:
     """Connections to an address: by the proxy and with the authorities that the environment names."""
-    options: dict[str, Any] = {"num_pools": 4, "maxsize": 16}
+    options: dict[str, Any] = {"num_pools": 4, "maxsize": 16, "socket_options": _SOCKETS}
     authorities = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if authorities and not os.environ.get("SSL_CERT_FILE"):  # that one is followed by the ssl module itself
         options["ca_certs"] = authorities

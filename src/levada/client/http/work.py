@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from levada.client.http.transport import Transport
 
 
+ANSWER_SECONDS = 4.0
+"""How long a server may take to answer who asks for runs, over the time for which it was told to wait."""
+
+
 def pool_path(pool: str) -> str:
     """The path of a work pool."""
     return f"/work_pools/{segment(pool)}"
@@ -83,7 +87,10 @@ class RemoteWork:
 
     def claim(self, pool: str, request: ClaimRequest) -> ClaimAnswer:
         """Runs for a worker; asked once: those of an answer that was lost are given to others."""
-        return self.transport.ask("POST", f"{pool_path(pool)}/claim", ClaimAnswer, body=request, once=True)
+        silence = request.wait + ANSWER_SECONDS
+        return self.transport.ask(
+            "POST", f"{pool_path(pool)}/claim", ClaimAnswer, body=request, once=True, silence=silence
+        )
 
     def report_exit(self, pool: str, ended: RunExit) -> None:
         """Say how the process of a run ended."""
