@@ -1,7 +1,7 @@
 """The command line of the benchmarks.
 
-`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `workers` only them,
-`claims` only how runs are given to workers, and `python -m benchmarks profile` says where the time goes.
+`python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `work` only workers, claims
+and schedules, and `python -m benchmarks profile` says where the time goes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 
 from benchmarks import catalogue, machine, profiling, report
-from benchmarks.claims import __main__ as claims
 from benchmarks.runner import Bench
 from benchmarks.servers import __main__ as servers
 from benchmarks.systems import System, all_systems
-from benchmarks.workers import __main__ as workers
+from benchmarks.work import __main__ as work
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -28,12 +27,10 @@ def main(arguments: list[str]) -> int:
     """Measure or profile, as the arguments say; the exit code says whether every sample of Levada ended well."""
     if arguments[:1] == ["profile"]:
         return profiling.main(arguments[1:])
-    if arguments[:1] == ["claims"]:
-        return claims.main(arguments[1:])
     if arguments[:1] == ["servers"]:
         return servers.main(arguments[1:])
-    if arguments[:1] == ["workers"]:
-        return workers.main(arguments[1:])
+    if arguments[:1] == ["work"]:
+        return work.main(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         workloads = catalogue.chosen(options.only)
@@ -66,6 +63,7 @@ def main(arguments: list[str]) -> int:
     if not options.only and not options.json:
         passed_on = ["--quick"] * options.quick + (["--peers", "none"] if options.peers == "none" else [])
         failed = bool(servers.main(passed_on)) or failed
+        failed = bool(work.main(passed_on)) or failed
     return int(failed)
 
 
