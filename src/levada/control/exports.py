@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Form = Literal["text", "csv", "ndjson"]
 
 MEDIA_TYPES: dict[Form, str] = {
-    "text": "text/plain; charset=utf-8",
-    "csv": "text/csv; charset=utf-8",
+    "text": "text/plain",
+    "csv": "text/csv",
     "ndjson": "application/x-ndjson",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from msgspec.msgpack import Decoder
@@ -222,43 +222,57 @@ def task_run_view(
     """
     give_way()
     body = TaskBody.decode(row.body)
+    entries = body.entries
+    moments = _Moments()
     base = created_us(row.id)
     key, code = calls.get(row.call, ("", None))
-    history = states(row.id, body.entries, results)
-    started, ended = task_times(row, body)
-    return TaskRun(
-        id=UUID(bytes=row.id),
-        name=row.name or "",
-        task_key=key,
-        flow_run_id=uuid_or_none(row.run),
-        epoch=body.entries[-1][0] if body.entries else 1,
-        dynamic_key=f"{body.identity.hex()}-{body.occurrence}",
-        identity=body.identity.hex(),
-        occurrence=body.occurrence,
-        state_type=state_of(row.state),
-        state_name=name_of_state(row.state, row.state_name),
-        states=history,
-        parameters=dict(body.shown or {}),
-        tags=row.tags.strip("\x1f").split("\x1f") if row.tags else [],
-        run_count=_attempts(body.entries),
-        created=datetime_of(base + min((entry[DELTA] for entry in body.entries if entry[2] & OPENED), default=0)),
-        start_time=started,
-        end_time=ended,
-        parent_task_run_id=uuid_or_none(body.parent_task),
-        child_flow_run_id=uuid_or_none(body.child_run),
-        task_inputs={name: [UUID(bytes=task) for task in tasks] for name, tasks in (body.inputs or {}).items()},
+    history = states(row.id, entries, results, moments)
+    started, ended = task_times(row, body, moments)
+    identity = body.identity.hex()
+    view = TaskRun(
+        as_uuid(row.id),
+        row.name or "",
+        key,
+        None if row.run is None else as_uuid(row.run),
+        entries[-1][0] if entries else 1,
+        f"{identity}-{body.occurrence}",
+        identity,
+        body.occurrence,
+        state_of(row.state),
+        name_of_state(row.state, row.state_name),
+        history,
+        dict(body.shown or {}),
+        row.tags.strip("\x1f").split("\x1f") if row.tags else [],
+        _attempts(entries),
+        moments[base + _first_opened(entries)],
+        started,
+        ended,
         cache_key=_cache_key(history),
         code=code,
         opaque=bool(body.opaque),
-        reused=bool(body.entries) and bool(body.entries[-1][2] & REUSED),
+        reused=bool(entries) and bool(entries[-1][2] & REUSED),
     )
+    if body.parent_task is not None:
+        view.parent_task_run_id = as_uuid(body.parent_task)
+    if body.child_run is not None:
+        view.child_flow_run_id = as_uuid(body.child_run)
+    if body.inputs:
+        view.task_inputs = {name: [as_uuid(task) for task in tasks] for name, tasks in body.inputs.items()}
+    return view
+
+
+def _first_opened(entries: Sequence[Entry]) -> int:
+    """How long after its id a task run was first opened, in microseconds."""
+    if len(entries) == 1:
+        return entries[0][DELTA] if entries[0][2] & OPENED else 0
+    return min((entry[DELTA] for entry in entries if entry[2] & OPENED), default=0)
 
 
 def _cache_key(history: Sequence[StateView]) -> str | None:
-    keys = [
-        state.details["cache_key"] for state in history if state.details is not None and "cache_key" in state.details
-    ]
-    return keys[-1] if keys else None
+    for state in reversed(history):
+        if state.details is not None and "cache_key" in state.details:
+            return cast("str | None", state.details["cache_key"])
+    return None
 
 
 def _attempts(entries: Sequence[Entry]) -> int:
@@ -276,18 +290,21 @@ def _attempts(entries: Sequence[Entry]) -> int:
     return sum(highest.values())
 
 
-def task_times(row: TaskRunRow, body: TaskBody) -> tuple[datetime | None, datetime | None]:
-    """When a task run first started, and when it ended, as far as it did."""
+def task_times(
+    row: TaskRunRow, body: TaskBody, moments: Mapping[int, datetime] | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """When a task run first started, and when it ended, as far as it did; moments as `states` takes them."""
     base = created_us(row.id)
+    moments = _Moments() if moments is None else moments
     started = None
     for entry in body.entries:
         if entry[2] & STATE_MASK == _RUNNING_CODE:
-            started = datetime_of(base + entry[DELTA])
+            started = moments[base + entry[DELTA]]
             break
-    return started, _end(row, body, base)
+    return started, _end(row, body, base, moments)
 
 
-def _end(row: TaskRunRow, body: TaskBody, base: int) -> datetime | None:
+def _end(row: TaskRunRow, body: TaskBody, base: int, moments: Mapping[int, datetime]) -> datetime | None:
     """When the run that gave the present state ended; a later epoch that only took it over changes nothing."""
     if row.state < FIRST_FINAL_STATE or row.state == UNKNOWN_STATE:
         return None
@@ -295,7 +312,7 @@ def _end(row: TaskRunRow, body: TaskBody, base: int) -> datetime | None:
     if newest[2] & REUSED:
         own = (entry for entry in reversed(body.entries) if not entry[2] & REUSED)
         ended = next((entry for entry in own if entry[2] & STATE_MASK == row.state), newest)
-    return datetime_of(base + ended[DELTA])
+    return moments[base + ended[DELTA]]
 
 
 def log_view(row: LogRow) -> Log:

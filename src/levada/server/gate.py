@@ -3,9 +3,12 @@
 All threads of a process share one interpreter. A list that is drawn up while a batch is taken in takes half of it away
 from the batch, and 200 people who look would leave it nothing. So lists, counts and graphs pass a gate: few at once,
 in order of arrival, as coroutines that cost nothing while they wait, and only while no batch and no change of state is
-at work. Those that are inside pause for these (`levada.core.courtesy`). While there is work now and then, reads go in
-one by one: two of them, their database and whoever reads their answers would be in the way of the next batch. When the
-line has stood still for long, the first passes anyway: a busy server is slow to read, but never silent.
+at work. Those that are inside pause for these (`levada.core.courtesy`). When the line has stood still for long, the
+first passes anyway: a busy server is slow to read, but never silent.
+
+Reads go in one by one, as two threads that want the interpreter cost a third more than one after the other. Another
+goes in beside one that is slow, which waits for its database; while there is work now and then, only beside one that is
+very slow: two of them, their database and whoever reads their answers would be in the way of the next batch.
 """
 
 from __future__ import annotations
@@ -33,8 +36,11 @@ LONGEST_LINE: Final = 1000
 PATIENCE: Final = 0.25
 """Seconds for which the line stands still before its first passes although something else is at work."""
 
+SLOW: Final = 0.02
+"""Seconds for which the line stands still before another read goes in beside one that is slow."""
+
 QUIET: Final = 1.0
-"""Seconds without a batch or a change after which all places are open again."""
+"""Seconds without a batch or a change after which `SLOW` is enough again."""
 
 
 class Gate:
@@ -44,15 +50,22 @@ class Gate:
         places: how many at once.
         longest_line: how many may wait.
         patience: seconds for which the line stands still before its first passes whatever else goes on.
-        quiet: seconds without work after which all places are open.
+        slow: seconds for which it stands still before another read goes in beside one that is inside.
+        quiet: seconds without work before which `patience` is needed for that, too.
     """
 
     def __init__(
-        self, places: int, longest_line: int = LONGEST_LINE, patience: float = PATIENCE, quiet: float = QUIET
+        self,
+        places: int,
+        longest_line: int = LONGEST_LINE,
+        patience: float = PATIENCE,
+        slow: float = SLOW,
+        quiet: float = QUIET,
     ) -> None:
         self.places = places
         self.longest_line = longest_line
         self.patience = patience
+        self.slow = slow
         self.quiet = quiet
         self.reading = 0
         """Reads inside."""
@@ -112,12 +125,14 @@ class Gate:
 
     def _open(self, since: float, now: float) -> bool:
         """Whether the first in line, who came at `since`, may pass."""
-        stood_still = now - max(since, self._moved) >= self.patience
-        if self.road.urgent:
-            return stood_still and not self.reading
-        if now - self._worked < self.quiet:
-            return not self.reading or (stood_still and self.reading < self.places)
-        return self.reading < self.places
+        if not self.reading and not self.road.urgent:
+            return True
+        stood_still = now - max(since, self._moved) >= self._wait(now)
+        return stood_still and self.reading < (1 if self.road.urgent else self.places)
+
+    def _wait(self, now: float) -> float:
+        """Seconds for which the line has to stand still before its first passes beside others."""
+        return self.patience if self.road.urgent or now - self._worked < self.quiet else self.slow
 
     def _let_in(self, now: float) -> None:
         self.reading += 1
@@ -139,7 +154,7 @@ class Gate:
     def _set_timer(self, now: float) -> None:
         if self._timer is not None or not self._line or self.reading >= (1 if self.road.urgent else self.places):
             return  # it is set, or somebody who leaves will look
-        due = max(self._line[0][1], self._moved) + self.patience - now
+        due = max(self._line[0][1], self._moved) + self._wait(now) - now
         self._timer = asyncio.get_running_loop().call_later(max(0.001, due), self._due)
 
     def _due(self) -> None:

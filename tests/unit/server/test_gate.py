@@ -18,7 +18,7 @@ async def turns() -> None:
 
 
 async def test_so_many_read_at_once_and_the_others_wait_in_order_of_arrival() -> None:
-    gate = Gate(2)
+    gate = Gate(2, slow=0)
     inside: list[int] = []
 
     async def read(number: int) -> None:
@@ -104,11 +104,22 @@ async def test_a_slow_read_keeps_the_others_waiting_for_a_moment_only() -> None:
     gate.leave()
 
 
-async def test_all_places_are_open_when_there_was_no_work_for_a_while() -> None:
-    gate = Gate(2, patience=60, quiet=0)
+async def test_reads_that_are_quick_go_in_one_by_one() -> None:
+    gate = Gate(2, slow=60)
+    await gate.enter()
+    second = asyncio.create_task(gate.enter())
+    await turns()
+    assert not second.done()
+    gate.leave()
+    await second
+    gate.leave()
+
+
+async def test_when_there_was_no_work_for_a_while_another_goes_in_beside_one_that_is_slow() -> None:
+    gate = Gate(2, patience=60, slow=0.01, quiet=0)
     gate.begin_work()
     gate.end_work()
-    await gate.enter()
+    await gate.enter()  # and is not done soon
     await asyncio.wait_for(gate.enter(), 5)
     gate.leave()
     gate.leave()

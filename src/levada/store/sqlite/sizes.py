@@ -11,8 +11,8 @@ from levada.wire.objects import TableSize
 _OLDEST = {"flow_runs": "created", "events": "occurred", "logs": "at"}
 """Column of the time of tables that grow with time."""
 
-_GAPS = frozenset({"logs"})
-"""Their row number says who wrote the row, not how many there are."""
+_GAPS = frozenset({"logs", "logs_unindexed"})
+"""The number of a row says who wrote it, not how many there are."""
 
 
 def table_sizes(execute: Callable[[str], list[tuple[Any, ...]]]) -> list[TableSize]:
