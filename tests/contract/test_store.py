@@ -361,4 +361,4 @@ class TestSizes:
         run = make.new_id()
         take_in(store, *(make.log_line(run, str(number)) for number in range(5)))
         sizes = {size.name: size for size in store.table_sizes()}
-        assert sizes["logs"].rows <= 5
+        assert all(size.rows <= 5 for name, size in sizes.items() if name.startswith("logs"))

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,6 +104,12 @@ def serving(home: Path, database: str | None = None, **settings: object) -> Iter
         yield replica.start().ready()
     finally:
         replica.close()
+
+
+def wait(seconds: float) -> None:
+    """Let real time pass: what is tested is that it does."""
+    until = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() >= until, seconds + 10)
 
 
 def complaints(replicas: list[Replica]) -> list[str]:

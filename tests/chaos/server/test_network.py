@@ -16,7 +16,7 @@ import pytest
 from levada.control import ControlPlane
 from levada.testing import eventually
 from tests.chaos.processes import LONG, Running, levada
-from tests.chaos.server.fleet import Replica, complaints, serving, show
+from tests.chaos.server.fleet import Replica, complaints, serving, show, wait
 from tests.chaos.server.network import CLEAR, STORM, Network, network
 from tests.chaos.server.truth import assert_all_is_known, assert_same_histories, histories, travel
 from tests.postgres import PostgresServer
@@ -25,6 +25,9 @@ pytestmark = pytest.mark.chaos
 
 PROCESSES = 4 if LONG else 3
 RESTARTS = 50 if LONG else 4
+STOPS = 10 if LONG else 2
+AWAY = 90.0 if LONG else 2.0
+"""Seconds for which the last stop of a database lasts; in the long form, for far longer than a lease."""
 ROUNDS = 800 if LONG else 24
 PAUSE = 0.25
 
@@ -118,8 +121,12 @@ def test_a_postgresql_that_is_stopped_in_the_middle_loses_nothing_that_was_ackno
         Journeys(tmp_path, weather) as flows,
     ):
         flows.start()
-        for _ in range(10 if LONG else 2):
-            own_postgres.restart(how)
+        for number in range(1, STOPS + 1):
+            own_postgres.stop(how)
+            if number == STOPS:
+                eventually(lambda: not server.is_ready(), 60)
+                wait(AWAY)
+            own_postgres.start()
             eventually(server.is_ready, 60)
             flows.get_through()
         flows.finish()

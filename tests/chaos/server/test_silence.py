@@ -17,7 +17,7 @@ from levada.core.states import StateType
 from levada.testing import eventually
 from levada.wire.filters import FlowRunQuery
 from tests.chaos.processes import LONG, Running, levada, start
-from tests.chaos.server.fleet import Replica, serving, show
+from tests.chaos.server.fleet import Replica, serving, show, wait
 from tests.chaos.server.network import network
 
 pytestmark = pytest.mark.chaos
@@ -58,12 +58,6 @@ def states(server: Replica) -> list[StateType]:
 
 def until_running(server: Replica, number: int) -> None:
     eventually(lambda: states(server).count(StateType.RUNNING) == number, 60, 0.1)
-
-
-def wait(seconds: float) -> None:
-    """Let real time pass: what is tested is that it does."""
-    until = time.monotonic() + seconds
-    eventually(lambda: time.monotonic() >= until, seconds + 10)
 
 
 def test_a_killed_process_is_found_within_thirty_seconds_at_default_settings(

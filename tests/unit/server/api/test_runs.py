@@ -212,6 +212,7 @@ class TestDownloads:
         text = api.get(f"/api/flow_runs/{story.running}/logs/download")
         assert text.headers["content-type"].startswith("text/plain")
         assert "running-run.log" in text.headers["content-disposition"]
+        assert text.headers["content-type"] == "text/plain; charset=utf-8"
         assert text.text.count('"quoted"') == 2500
         table = api.get(f"/api/flow_runs/{story.running}/logs/download", params={"form": "csv"})
         rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
