@@ -170,6 +170,32 @@ def test_a_changed_file_is_seen_by_the_next_run(launcher: Launcher, code: Path) 
         assert (code / "said").read_text() == word
 
 
+def test_what_a_run_changes_in_its_module_is_its_own(launcher: Launcher, code: Path) -> None:
+    (code / "counting.py").write_text(
+        "from pathlib import Path\nfrom levada import flow\ncount = 0\n@flow\ndef up():\n    global count\n"
+        "    count += 1\n    with Path('counts').open('a') as file:\n        file.write(f'{count} ')\n"
+    )
+    for _ in range(3):
+        assert launcher.launch(an_order(code, "counting.py:up")).wait().exit_code == 0
+    assert (code / "counts").read_text() == "1 1 1 "
+
+
+def test_a_module_that_cannot_be_kept_warm_is_told(surroundings: Surroundings, code: Path) -> None:
+    (code / "threaded.py").write_text(
+        "import threading, time\nfrom levada import flow\n"
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True, name='pulse').start()\n"
+        "@flow\ndef nothing():\n    pass\n"
+    )
+    said: list[str] = []
+    launcher = make_launcher("warm", surroundings, said.append)
+    for _ in range(2):
+        assert launcher.launch(an_order(code, "threaded.py:nothing")).wait().exit_code == 0
+    launcher.close()
+    assert len(said) == 1  # once, not with each run
+    assert "cannot be kept warm" in said[0]
+    assert "pulse" in said[0]
+
+
 def test_a_module_that_starts_threads_is_no_obstacle(launcher: Launcher, code: Path, levada_home: Path) -> None:
     (code / "threaded.py").write_text(
         "import threading, time\nfrom levada import flow\n"

@@ -8,6 +8,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -60,6 +61,7 @@ def note(flow, run, state):
 @flow(on_crashed=[note])
 def dies():
     print("last words")
+    time.sleep(0.5)
     os.kill(os.getpid(), 9)
 """
 
@@ -147,6 +149,8 @@ def test_a_killed_run_is_crashed_with_the_reason_and_its_last_words(plane: Plane
         eventually(lambda: "SIGKILL" in str(plane.read_flow_run(run.id).states[-1].message))
         eventually((code / "noted").exists)
     assert (code / "noted").read_text() == f"{run.name} Crashed\n"
+    found = plane.read_flow_run(run.id)
+    assert found.end_time - found.start_time > timedelta(seconds=0.4)  # it lived longer than its last record says
 
 
 def test_a_crash_retry_goes_through_a_worker_again(plane: Plane, code: Path, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from levada.control.losses import cancelled, is_suspended, scheduled_again
 from levada.control.queueing import WORK_TOPIC, epoch_to_open
 from levada.control.saving import save_flow_runs
 from levada.core.errors import ObjectNotFound
-from levada.core.states import StateType
+from levada.core.ids import created_us
+from levada.core.states import StateType, us_of
 from levada.store.base import FlowRunRow
-from levada.store.bodies import DETAILS, MESSAGE, VERDICT, N, RunBody
+from levada.store.bodies import DELTA, DETAILS, MESSAGE, VERDICT, N, RunBody
 from levada.store.sql.work import CLAIMED, WAITING, WorkRow, WorkTables, packed
 from levada.wire.records import RunChanged
 
@@ -144,10 +145,13 @@ def _explained(row: FlowRunRow, ended: RunExit, now: int) -> tuple[FlowRunRow, l
     """The row of a run that was found without its process before its worker said why; None where nothing is new."""
     body = RunBody.decode(row.body)
     reason = ended.reason
-    for entry in reversed(body.entries):
+    for place, entry in reversed(list(enumerate(body.entries))):
         if entry[0] == ended.epoch and entry[2] & VERDICT and len(entry) > DETAILS:
             if not reason or entry[MESSAGE] == reason:
                 return None
+            if ended.ended is not None:  # found by its last record, which may be from long before
+                latest = min([now - created_us(row.id), *(later[DELTA] for later in body.entries[place + 1 :])])
+                entry[DELTA] = max(entry[DELTA], min(us_of(ended.ended) - created_us(row.id), latest))
             entry[MESSAGE] = reason
             entry[DETAILS] = {**(entry[DETAILS] or {}), **_details(ended)}
             return run_row(row.id, body, now), facts_of_run(body)

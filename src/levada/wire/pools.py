@@ -250,6 +250,7 @@ class RunExit(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=Tr
         reason: one sentence for people, e.g. ``The process was killed by the kernel: out of memory.``
         cancelled: it was killed because the run was cancelled; it is dead.
         cpu_seconds, memory_peak: what it used, in seconds and bytes.
+        ended: when the process ended, by the clock of its machine.
         taken_from: the workers that had it before and are gone; this one goes on in their place.
     """
 
@@ -262,6 +263,7 @@ class RunExit(Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=Tr
     cancelled: bool = False
     cpu_seconds: float | None = None
     memory_peak: int | None = None
+    ended: datetime | None = None
     taken_from: list[UUID] = field(default_factory=list)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -286,6 +287,7 @@ class Runs:
             cancelled=stopped == "cancel" and ended.exit_code != 0,
             cpu_seconds=ended.cpu_seconds,
             memory_peak=ended.memory_peak,
+            ended=None if ended.ended is None else datetime.fromtimestamp(ended.ended, UTC),
         )
         if not self._report(run, done, ended.pid):
             return
@@ -358,7 +360,7 @@ class Runs:
         with self._lock:
             found = self._launchers.get(name)
             if found is None:
-                found = self._launchers[name] = make_launcher(name, self.surroundings)
+                found = self._launchers[name] = make_launcher(name, self.surroundings, self._tell)
         return found
 
 

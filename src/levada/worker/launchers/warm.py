@@ -31,6 +31,9 @@ MOST_SERVERS = 16
 LOAD_SECONDS = 120.0
 """How long loading a flow may take."""
 
+COLD_SECONDS = 60.0
+"""After which it is tried again to keep a flow warm whose module could not be loaded, or started threads."""
+
 _ANSWER_SECONDS = 10.0
 _OF_ONE_RUN = frozenset({"_LEVADA_ORDER"})
 
@@ -129,7 +132,7 @@ class WarmLauncher:
         self._process = ProcessLauncher(surroundings, self._interpreters)
         self._tell = tell
         self._servers: dict[bytes, WarmServer] = {}
-        self._cold: dict[bytes, str] = {}
+        self._cold: dict[bytes, float] = {}
         self._lock = threading.Lock()
         self._loading: dict[bytes, threading.Lock] = {}
 
@@ -140,7 +143,7 @@ class WarmLauncher:
         folder, job = prepared(order, self._surroundings, self._interpreters, self.name)
         key = _key(order, job)
         self._retire()
-        if key not in self._cold and self._forked(key, job, folder):
+        if self._cold.get(key, 0.0) < time.monotonic() and self._forked(key, job, folder):
             return SupervisedRun(folder)
         return self._process.start(folder)
 
@@ -167,7 +170,7 @@ class WarmLauncher:
                     try:
                         server = WarmServer(job, str(folder.path / "order"), job.command[0])
                     except (NotWarm, OSError) as error:
-                        self._cold[key] = str(error)
+                        self._cold[key] = time.monotonic() + COLD_SECONDS
                         self._tell(f"Runs of {folder.order().flow_name!r} cannot be kept warm: {error}.")
                         return False
                     self._servers[key] = server
