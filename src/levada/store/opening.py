@@ -31,8 +31,7 @@ def open_store(home: Path, database: DatabaseSettings) -> Store:
 
 def open_postgres(database: DatabaseSettings) -> Store:
     """The PostgreSQL database of `database.url`; see `open_store`."""
-    from levada.store.migrations.chain import Chain  # lazy: only servers have a PostgreSQL
-    from levada.store.migrations.places import place_of  # lazy: as above
+    from levada.store.migrations.places import place_of  # lazy: only servers have a PostgreSQL
     from levada.store.postgres import PostgresStore  # lazy: as above
     from levada.store.postgres.partitions import ensure_partitions  # lazy: as above
 
@@ -46,6 +45,8 @@ def open_postgres(database: DatabaseSettings) -> Store:
     if stands is Standing.OLDER and not database.upgrade_on_start:
         raise must_be_upgraded(place.name, str(found.version))
     if stands in {Standing.EMPTY, Standing.OLDER}:
+        from levada.store.migrations.chain import Chain  # lazy: Alembic is needed only by what is not up to date
+
         Chain().bring_up_to_date(place)
     store = PostgresStore(database)
     store.transact(lambda transaction: ensure_partitions(transaction, transaction.now))

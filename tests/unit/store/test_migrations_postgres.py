@@ -47,6 +47,18 @@ def test_a_new_database_is_made_and_stamped(place: PostgresPlace) -> None:
     assert (report.standing, report.revision, report.works_with) == ("current", HEAD, HEAD)
 
 
+def test_a_server_that_finds_its_schema_up_to_date_loads_neither_alembic_nor_sqlalchemy(place: PostgresPlace) -> None:
+    Chain().bring_up_to_date(place)
+    program = (
+        "import sys; from pathlib import Path; from levada.core.settings import DatabaseSettings\n"
+        "from levada.store.opening import open_store\n"
+        "open_store(Path(), DatabaseSettings(url=sys.argv[1])).close()\n"
+        "print(sorted({'alembic', 'sqlalchemy'} & set(sys.modules)))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program, place.url], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
+
+
 def test_replicas_that_start_at_once_make_the_tables_once(place: PostgresPlace, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from levada.core.settings import DatabaseSettings\n"

@@ -1,4 +1,4 @@
-"""The two kinds of database that the chain is run on."""
+"""The two kinds of database that the chain is run on. SQLAlchemy is loaded when one is changed, not when looked at."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
-import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from levada.core.errors import ConfigurationError, StoreUnavailable
 from levada.store.migrations.standing import VERSION_QUERY, WORKS_WITH_KEY, Found
 from levada.store.sqlite.upgrades import BUSY_SECONDS, begin_file, found_in_sqlite, make
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 _LOCK_NUMBER = 0x6C65_7661_6461  # "levada": the advisory lock of whoever changes a schema
 
@@ -76,6 +76,10 @@ class SqlitePlace:
     @contextmanager
     def connected(self) -> Iterator[sqlalchemy.Connection]:
         """A connection in the one writing transaction."""
+        import sqlalchemy  # lazy: a server that finds its schema up to date starts without it
+        from sqlalchemy.exc import DBAPIError  # lazy: as above
+        from sqlalchemy.pool import NullPool  # lazy: as above
+
         engine = sqlalchemy.create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
         sqlalchemy.event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
         try:
@@ -153,6 +157,9 @@ class PostgresPlace:
     @contextmanager
     def connected(self) -> Iterator[sqlalchemy.Connection]:
         """A connection that holds the advisory lock of schema changes until its transaction ends."""
+        import sqlalchemy  # lazy: a server that finds its schema up to date starts without it
+        from sqlalchemy.pool import NullPool  # lazy: as above
+
         engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=self._connect, poolclass=NullPool)
         try:
             with engine.connect() as connection, connection.begin():
