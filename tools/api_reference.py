@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -36,13 +37,24 @@ Every operation can also answer:
 """
 
 
+def api_document() -> str:
+    """The OpenAPI document itself; without the version, which is not what it is about."""
+    made = _made()
+    made["info"]["version"] = "0"
+    return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _made() -> dict[str, Any]:
+    return document(create_app(ControlPlane(Path("~/.levada")), Settings()))
+
+
 def api_page(note: str) -> str:
     """The reference page.
 
     Args:
         note: says that the page is generated.
     """
-    made = document(create_app(ControlPlane(Path("~/.levada")), Settings()))
+    made = _made()
     found = sorted(_operations(made), key=lambda one: (one[2]["tags"][0], one[0]))
     lines = ["# The HTTP API", "", note, _PROSE.rstrip("\n")]
     said = {status: one for _, _, operation in found for status, one in operation["responses"].items()}

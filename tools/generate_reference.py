@@ -1,6 +1,7 @@
-"""Writes the reference pages that are made from the code: settings, commands, services, project files, the HTTP API.
+"""Writes what is made from the code: reference pages, and the document of the API, from which the page has its types.
 
     python tools/generate_reference.py           write docs/reference/{settings,cli,api,services,project-file}.md
+                                                 and ui/openapi.json
     python tools/generate_reference.py --check   say which of them is stale; the exit code tells
 
 A test in `tests/shape` holds them current.
@@ -15,15 +16,14 @@ from itertools import groupby
 from typing import Any
 
 import click
-from api_reference import api_page
+from api_reference import api_document, api_page
 from project_reference import project_page
 from services_reference import services_page
-from tree import ROOT, shown
+from tree import ROOT
 
 from levada.cli.main import root
 from levada.core.settings import Setting, catalogue, group_description, group_of
 
-FOLDER = ROOT / "docs" / "reference"
 _NOTE = "<!-- Made by tools/generate_reference.py from the code; change it there. -->"
 
 SETTINGS_INTRODUCTION = f"""\
@@ -80,13 +80,14 @@ and needs `--yes` elsewhere.
 
 
 def pages() -> dict[str, str]:
-    """Every generated page, by file name."""
+    """Everything that is generated, by path in the tree."""
     return {
-        "settings.md": settings_page(),
-        "cli.md": cli_page(),
-        "api.md": api_page(_NOTE),
-        "services.md": services_page(_NOTE),
-        "project-file.md": project_page(_NOTE),
+        "docs/reference/settings.md": settings_page(),
+        "docs/reference/cli.md": cli_page(),
+        "docs/reference/api.md": api_page(_NOTE),
+        "docs/reference/services.md": services_page(_NOTE),
+        "docs/reference/project-file.md": project_page(_NOTE),
+        "ui/openapi.json": api_document(),
     }
 
 
@@ -192,9 +193,9 @@ def _anchor(path: str) -> str:
 def stale() -> list[str]:
     """The generated pages that do not say what the code says."""
     return [
-        shown(FOLDER / name)
+        name
         for name, text in pages().items()
-        if not (FOLDER / name).is_file() or (FOLDER / name).read_text(encoding="utf-8") != text
+        if not (ROOT / name).is_file() or (ROOT / name).read_text(encoding="utf-8") != text
     ]
 
 
@@ -204,9 +205,9 @@ def main() -> int:
         found = stale()
         print("\n".join(f"{name} is stale: run tools/generate_reference.py" for name in found) or "reference: current")
         return 1 if found else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")
     return 0
 
 

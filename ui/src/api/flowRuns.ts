@@ -1,0 +1,125 @@
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  type InfiniteData,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from "@tanstack/react-query";
+
+import { api, asked, type Schemas } from "@/api/client";
+import { pollWhileAway } from "@/api/live";
+
+export type FlowRun = Schemas["FlowRun"];
+export type FlowRunQuery = Schemas["FlowRunQuery"];
+export type FlowRunPage = Schemas["FlowRunPage"];
+
+export const flowRunKeys = {
+  all: ["flow-runs"] as const,
+  list: (query: FlowRunQuery) => ["flow-runs", "list", query] as const,
+  one: (id: string) => ["flow-runs", "one", id] as const,
+};
+
+const PAGE = 100;
+
+/** Runs that a query finds, page after page. */
+export function flowRunList(query: FlowRunQuery) {
+  return infiniteQueryOptions({
+    queryKey: flowRunKeys.list(query),
+    queryFn: ({ pageParam, signal }) =>
+      asked(api.POST("/api/flow_runs/filter", { body: { limit: PAGE, ...query, cursor: pageParam }, signal })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next ?? null,
+    refetchInterval: () => pollWhileAway(),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Put a run that a stream told of in its place in a list, when it is in it. Says whether it was. */
+export function patched(data: InfiniteData<FlowRunPage> | undefined, run: FlowRun): InfiniteData<FlowRunPage> | undefined {
+  if (data === undefined) return undefined;
+  let found = false;
+  const pages = data.pages.map((page) => {
+    if (!page.items.some((one) => one.id === run.id)) return page;
+    found = true;
+    return { ...page, items: page.items.map((one) => (one.id === run.id ? { ...one, ...run } : one)) };
+  });
+  return found ? { ...data, pages } : undefined;
+}
+
+export function flowRun(id: string) {
+  return queryOptions({
+    queryKey: flowRunKeys.one(id),
+    queryFn: ({ signal }) => asked(api.GET("/api/flow_runs/{run}", { params: { path: { run: id } }, signal })),
+    refetchInterval: () => pollWhileAway(),
+  });
+}
+
+export function flowRunWhy(id: string, state: string) {
+  return queryOptions({
+    queryKey: [...flowRunKeys.one(id), "why", state] as const,
+    queryFn: ({ signal }) => asked(api.GET("/api/flow_runs/{run}/why", { params: { path: { run: id } }, signal })),
+    refetchInterval: 10_000, // a reason changes without the run changing: a worker comes, a slot is given back
+  });
+}
+
+export function stateCounts(query: FlowRunQuery) {
+  return queryOptions({
+    queryKey: ["flow-runs", "state-counts", query] as const,
+    queryFn: ({ signal }) => asked(api.POST("/api/flow_runs/state_counts", { body: query, signal })),
+    refetchInterval: () => pollWhileAway(),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function history(query: FlowRunQuery, start: string, end: string, buckets: number) {
+  return queryOptions({
+    queryKey: ["flow-runs", "history", query, start, end, buckets] as const,
+    queryFn: ({ signal }) =>
+      asked(api.POST("/api/flow_runs/history", { body: query, params: { query: { start, end, buckets } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function taskStateCounts(id: string) {
+  return queryOptions({
+    queryKey: [...flowRunKeys.one(id), "task-states"] as const,
+    queryFn: ({ signal }) =>
+      asked(api.GET("/api/flow_runs/{run}/task_state_counts", { params: { path: { run: id } }, signal })),
+    refetchInterval: () => pollWhileAway(),
+  });
+}
+
+export type RunAction = "cancel" | "retry" | "resume" | "suspend" | "fork" | "delete";
+
+async function act(id: string, action: RunAction): Promise<{ id: string } | null> {
+  const params = { path: { run: id } };
+  switch (action) {
+    case "cancel":
+      await asked(api.POST("/api/flow_runs/{run}/cancel", { params }));
+      return null;
+    case "retry":
+      await asked(api.POST("/api/flow_runs/{run}/retry", { params }));
+      return null;
+    case "resume":
+      await asked(api.POST("/api/flow_runs/{run}/resume", { params, body: {} }));
+      return null;
+    case "suspend":
+      await asked(api.POST("/api/flow_runs/{run}/suspend", { params }));
+      return null;
+    case "fork":
+      return await asked(api.POST("/api/flow_runs/{run}/fork", { params, body: {} }));
+    case "delete":
+      await asked(api.DELETE("/api/flow_runs/{run}", { params }));
+      return null;
+  }
+}
+
+/** Do something to one run; what is shown of runs is asked for again. */
+export function useRunAction(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (action: RunAction) => act(id, action),
+    onSettled: () => queries.invalidateQueries({ queryKey: flowRunKeys.all }),
+  });
+}
