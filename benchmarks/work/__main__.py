@@ -32,9 +32,10 @@ def main(arguments: list[str]) -> int:
     for name, measure in _parts(options.quick, options.peers == "all"):
         if options.only in {None, name}:
             try:
-                chapters.setdefault(PARTS[name], []).extend(measure())
-            except UnavailableError as reason:
-                print(f"left out: {reason}", file=sys.stderr)
+                for figure in measure():
+                    chapters.setdefault(PARTS[name], []).append(figure)
+            except (UnavailableError, OSError) as reason:  # a request that is refused, or waits too long, is an OSError
+                print(f"{name}: the rest is left out: {reason!r}", file=sys.stderr)
                 failed = True
     facts["load after"] = machine.load()
     print(terminal(chapters))

@@ -65,7 +65,10 @@ def rows(figures: Iterable[Figure]) -> list[list[str]]:
 
 
 def _cell(figure: Figure | None) -> str:
-    return "" if figure is None else " ".join(filter(None, (shown(figure.value, figure.unit), figure.note)))
+    if figure is None:
+        return ""
+    slow = figure.unit == "/s" and figure.value < 10
+    return " ".join(filter(None, (f"{figure.value:.2g}/s" if slow else shown(figure.value, figure.unit), figure.note)))
 
 
 def _verdict(figure: Figure) -> str:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
+from benchmarks.environments import UnavailableError
 from benchmarks.prefect_server import PrefectServer
 from benchmarks.servers.measure import Figure
 from benchmarks.systems import FOREIGN, PREFECT, QUIET
@@ -37,6 +39,7 @@ if __name__ == "__main__":
 """
 
 PATIENCE = 240.0
+REFUSALS = 20
 LATER = 12.0
 """Seconds until a run is due that is made for later."""
 
@@ -135,7 +138,14 @@ def _create(api: Api, deployment: str, file: Path, due: datetime | None = None) 
     if due is not None:
         state["state_details"] = {"scheduled_time": due.isoformat()}
     path = f"/deployments/{deployment}/create_flow_run"
-    return api.ask("POST", path, {"parameters": {"place": str(file)}, "state": state})
+    for _ in range(REFUSALS):
+        try:
+            return api.ask("POST", path, {"parameters": {"place": str(file)}, "state": state})
+        except HTTPError as refused:  # its database was busy
+            if refused.code != 503:
+                raise
+            time.sleep(0.5)
+    raise UnavailableError(f"it refused {REFUSALS} times to make a run")
 
 
 def _run(api: Api, deployment: str, file: Path) -> tuple[float, float]:

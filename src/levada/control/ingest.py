@@ -13,8 +13,18 @@ from msgspec.msgpack import Encoder
 
 from levada.control.histories import RunRecord, TaskRecord, merge_run, merge_task
 from levada.control.saving import save_flow_runs
-from levada.store.base import ArtifactRow, LogRow, TaskRunRow, Transaction
-from levada.wire.records import ArtifactWritten, LogLine, Record, TaskChanged, TaskOpened, TaskReused, TaskState
+from levada.store.base import ArtifactRow, FlowRunRow, LogRow, TaskRunRow, Transaction
+from levada.store.bodies import RunBody
+from levada.wire.records import (
+    ArtifactWritten,
+    LogLine,
+    Record,
+    RunChanged,
+    TaskChanged,
+    TaskOpened,
+    TaskReused,
+    TaskState,
+)
 
 _SEQUENCE_BITS = 40
 
@@ -103,14 +113,24 @@ def _ingest_runs(transaction: Transaction, writer: bytes, runs: dict[bytes, list
     now = transaction.now
     changed = []
     for run, records in runs.items():
-        row, facts = merge_run(run, before.get(run), records, now)
-        if row is before.get(run):
+        there = before.get(run)
+        said = records if there is None or there.writer == writer else _of_the_owner(there, records, writer)
+        row, facts = merge_run(run, there, said, now) if said else (there, [])
+        if row is None or row is there:
             continue
         if row.writer is None and any(record.epoch == row.epoch for record in records):
             # The record that names the owner is damaged, or not here yet: without one the run would never end.
             row = row._replace(writer=writer)
         changed.append((row, facts))
     save_flow_runs(transaction, before, changed)
+
+
+def _of_the_owner(row: FlowRunRow, records: list[RunRecord], writer: bytes) -> list[RunRecord]:
+    """Without the states of epochs that another process has opened: it came first, and this one is told to stop."""
+    owners = {opening.epoch: opening.writer for opening in RunBody.decode(row.body).openings if opening.writer}
+    return [
+        record for record in records if isinstance(record, RunChanged) or owners.get(record.epoch, writer) == writer
+    ]
 
 
 def _ingest_tasks(transaction: Transaction, writer: bytes, tasks: dict[bytes, list[TaskRecord]]) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,10 @@ BEGUN = "begun"
 
 HOOKS = "hooks"
 """File in the job folder that says: this flow has hooks that must be called when its process is killed."""
+
+SLOW_SECONDS = 15.0
+"""A process that came to its function so long after the claim asks the server first: the claim may have been given to
+others meanwhile, when the worker is gone."""
 
 
 def read_order(path: Path) -> WorkOrder:
@@ -70,6 +75,7 @@ def execute(order: WorkOrder, folder: Path | None = None, flow: Flow[Any, Any] |
             flow = flow.with_options(retries=order.retries)
         if folder is not None:
             _note_hooks(flow, order, folder)
+            _ask_when_slow(flow, order, folder, session)
         parameters = flow.signature.bind((), given_parameters(order, session))
     except ScriptError as error:
         return begun.refuse("The flow could not be loaded", error.user_exc)
@@ -118,6 +124,23 @@ def _note_hooks(flow: Flow[Any, Any], order: WorkOrder, folder: Path) -> None:
 
     for hooks in called:
         hooks.insert(0, hooks_begin)
+
+
+def _ask_when_slow(flow: Flow[Any, Any], order: WorkOrder, folder: Path, session: Session) -> None:
+    """Let the function begin only when the server has accepted that it does, if loading it took long.
+
+    A lease of a claim lasts longer than `SLOW_SECONDS`, so that nobody else can have the run of a process that is
+    quicker. Who comes second is told so in the same answer, and is stopped before its function is called.
+    """
+    await_arrival = session.parts.get("await_arrival")
+    if await_arrival is None or time.time() - (folder / "order").stat().st_mtime < SLOW_SECONDS:
+        return
+
+    def begin_with_consent(_: object, run: FlowRun, __: object) -> None:
+        while run.id == order.run and not await_arrival(session.parts["arrival"]()[0], 1.0):
+            continue  # the server is away: what has not begun can wait for it
+
+    flow.on_running_hooks.insert(0, begin_with_consent)
 
 
 def given_parameters(order: WorkOrder, session: Session) -> dict[str, Any]:
