@@ -184,7 +184,7 @@ def hammer(target: Target, plan: Plan) -> Iterator[Figure]:
 def _paced(target: Target, seconds: float, readers: int) -> Report:
     """Small batches, twenty a second; the readers are a process of their own.
 
-    It has the lowest priority: readers elsewhere would not take the cores from the server, nor from who sends the batches.
+    It has the lowest priority: readers elsewhere would take the cores neither from the server nor from who sends.
     """
     bodies = [seeding.encoded(batch) for batch in islice(seeding.batches(5_000, 10, size=200), 400)]
     crowd = [sys.executable, "-c", CROWD, target.url, str(readers), str(seconds + 1)]
