@@ -61,8 +61,8 @@ class Plan:
     schedule: float
 
 
-QUICK = Plan(15, 20, 100, 4, 20.0)
-FULL = Plan(100, 100, 400, 4, 300.0)
+QUICK = Plan(15, 20, 200, 16, 20.0)
+FULL = Plan(100, 100, 400, 16, 300.0)
 
 
 def measured(plan: Plan, say: Callable[[str], None]) -> Iterator[Figure]:

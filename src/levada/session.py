@@ -134,7 +134,9 @@ def _shipped(writer: JournalWriter, settings: Settings) -> tuple[Any, Shipper, E
 
     def begin(_: object) -> None:
         ear.start()
-        ship_in_background(writer.home, destination, connect, _warn, HOST)
+        # Of runs that have a worker, the worker ships what their processes leave, and then says how they ended.
+        has_worker = "_LEVADA_SUPERVISOR" in os.environ
+        ship_in_background(writer.home, destination, connect, _warn, HOST, later=has_worker)
 
     shipper = Shipper(
         writer,

@@ -42,6 +42,7 @@ MOST_GROWTH = 256 * 1024 * 1024
 
 _PRELOADED = (
     "asyncio",
+    "ctypes",
     "encodings.idna",
     "levada.client.http",
     "levada.client.limits",

@@ -135,12 +135,26 @@ def _patiently(send: Send, batch: IngestBatch) -> IngestAnswer:
 
 
 def ship_in_background(
-    home: Path, destination: str, connect: Callable[[], Send], warn: Callable[[str], None], host: str = ""
+    home: Path,
+    destination: str,
+    connect: Callable[[], Send],
+    warn: Callable[[str], None],
+    host: str = "",
+    *,
+    later: bool = False,
 ) -> threading.Thread:
-    """Ship the leftovers of a home on a thread of its own, now and whenever there are new ones, as long as we live."""
-    thread = threading.Thread(
-        target=_Gleaner(home, destination, connect, warn, host).work, name="levada-leftovers", daemon=True
-    )
+    """Ship the leftovers of a home on a thread of its own, as long as we live, whenever there are new ones.
+
+    Args:
+        home: whose.
+        destination: the server that they are for.
+        connect: makes what sends a batch.
+        warn: told what goes wrong.
+        host: name of this machine.
+        later: begin with a pause; somebody else looks after what is there now.
+    """
+    gleaner = _Gleaner(home, destination, connect, warn, host)
+    thread = threading.Thread(target=gleaner.work, args=(later,), name="levada-leftovers", daemon=True)
     thread.start()
     return thread
 
@@ -159,8 +173,10 @@ class _Gleaner:
         self._send: Send | None = None
         self._told = False
 
-    def work(self) -> None:
+    def work(self, later: bool = False) -> None:
         never = threading.Event()
+        if later:
+            never.wait(LOOK_SECONDS)
         while True:
             shipment = Shipment()
             try:
