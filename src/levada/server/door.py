@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from levada.control.auth import EVERYBODY
-from levada.core.errors import LevadaError, NotAuthenticated
+from levada.core.errors import LevadaError, NotAuthenticated, StoreUnavailable
 from levada.server import bodies, problems
 from levada.server.credentials import Doorkeeper, address_of
 from levada.server.pattern import scope_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+    from levada.control.auth import Principal
     from levada.server.security import Policy
 
 _GIVEN_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -80,7 +81,7 @@ class Door:
                 await _say_preflight(out)
                 return
             self.policy.check_origin(method, origin, headers.get(b"sec-fetch-site"), headers.get(b"host"))
-            state["principal"] = await self.keeper.identify(method, headers, address_of(scope))
+            state["principal"] = await self._identify(method, headers, scope, state)
             if method not in _WITHOUT_BODY:
                 limit = self.most_bytes if state["principal"] is not None else min(self.most_bytes, _FROM_STRANGERS)
                 body = await bodies.read(headers, receive, limit)
@@ -95,6 +96,18 @@ class Door:
         finally:
             if self.access_log is not None:
                 self.access_log(scope, state, time.perf_counter() - started)
+
+    async def _identify(
+        self, method: str, headers: dict[bytes, bytes], scope: Scope, state: MutableMapping[str, Any]
+    ) -> Principal | None:
+        """Who asks. While the database is away nobody knows; what is open to everybody is answered all the same."""
+        try:
+            return await self.keeper.identify(method, headers, address_of(scope))
+        except StoreUnavailable as error:
+            if method not in _WITHOUT_BODY:
+                raise
+            state["unknown"] = error  # for those handlers that need to know
+            return None
 
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
@@ -121,11 +134,15 @@ class Permitted:
         Raises:
             NotAuthenticated: nobody said who asks.
             NotPermitted: they may not.
+            StoreUnavailable: who asks cannot be found out now.
         """
         needed = scope_of(str(scope.get("method", "GET")), scope["route_handler"].opt)
         if needed is not None:
             principal = scope["state"].get("principal", EVERYBODY)
             if principal is None:
+                unknown = scope["state"].get("unknown")
+                if unknown is not None:
+                    raise unknown
                 raise NotAuthenticated(
                     "This server wants to know who asks: send `Authorization: Bearer KEY` (the setting LEVADA_API_KEY),"
                     " or user and password (LEVADA_API_AUTH_STRING). `levada server api-key create NAME` makes a key."

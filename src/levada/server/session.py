@@ -56,7 +56,10 @@ class SessionView(Struct, omit_defaults=True):
 )
 def read_session(request: Request[Any, Any, Any]) -> SessionView:
     """Say who asks and what they may; also to those who still have to log in."""
-    principal = request.scope["state"].get("principal")
+    state = request.scope["state"]
+    if state.get("unknown") is not None:
+        raise state["unknown"]  # whoever is logged in shall not be shown the way in
+    principal = state.get("principal")
     return SessionView(known=False) if principal is None else _view(principal)
 
 

@@ -14,13 +14,14 @@ from levada.control import ControlPlane
 from levada.control.auth import EVERYBODY, Principal, passwords
 from levada.control.auth.keys import new_text
 from levada.core.errors import NotPermitted, ObjectAlreadyExists, RequestInvalid, TooManyRequests
-from levada.core.settings import ServerSettings, Settings
+from levada.core.settings import DatabaseSettings, ServerSettings, Settings
 from levada.server import throttle
 from levada.server.app import create_app
 from levada.server.credentials import CSRF_COOKIE, SESSION_COOKIE
 from levada.server.pattern import scope_of
 from levada.server.security import policy_of
 from levada.server.throttle import ATTEMPTS, REFILL_SECONDS, Throttle
+from levada.store.opening import open_store
 
 
 @pytest.fixture
@@ -126,6 +127,19 @@ class TestScopes:
                 assert api.request(method, path, content=b"").status_code == 401, (method, path)
             for path in ("/api/health", "/api/ready", "/api/version", "/"):
                 assert api.get(path).status_code == 200
+
+    def test_while_the_database_is_away_only_what_is_open_to_everybody_is_answered(
+        self, levada_home, own_postgres
+    ) -> None:
+        store = open_store(levada_home, DatabaseSettings(url=own_postgres.url(), connect_timeout=1))
+        with ControlPlane(levada_home, store) as plane, client(plane) as api:
+            own_postgres.stop()
+            api.app.state.keeper.forget()
+            for path in ("/api/health", "/api/version", "/api/docs"):
+                assert api.get(path).status_code == 200, path
+            for path in ("/api/ready", "/api/flows", "/api/session"):
+                assert api.get(path).status_code == 503, path
+            assert api.post("/api/flow_runs/filter", json={}).status_code == 503
 
 
 class TestComingIn:
