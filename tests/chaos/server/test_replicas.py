@@ -23,8 +23,8 @@ from tests.chaos.server.truth import assert_all_is_known, travel
 pytestmark = pytest.mark.chaos
 
 REPLICAS = 3
-PROCESSES = 6 if LONG else 3
-ROUNDS = 600 if LONG else 30
+PROCESSES = 4 if LONG else 3
+ROUNDS = 1500 if LONG else 30
 KILLS = 40 if LONG else 4
 ROLLS = 5 if LONG else 1
 LONGEST_GAP = 5.0
