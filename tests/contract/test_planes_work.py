@@ -199,6 +199,18 @@ def test_who_waits_is_given_a_run_the_moment_it_is_there(plane: Plane, planes: P
     assert answers[0][0] - began < 2.0
 
 
+def test_a_request_that_its_worker_has_given_up_gets_nothing(plane: Plane, planes: Pair) -> None:
+    worker, answers = uuid4(), list[ClaimAnswer]()
+    thread = threading.Thread(target=lambda: answers.append(plane.claim(POOL, asking(worker, wait=30.0))))
+    thread.start()
+    until(lambda: planes.here.claims.waiting == 1)
+    assert got(plane.claim(POOL, asking(worker, answer_lost=True))) == []
+    thread.join(10)  # it is answered at once
+    assert [got(answer) for answer in answers] == [[]]
+    (run,) = runs(plane, deploy(plane))
+    assert got(plane.claim(POOL, asking())) == [run.id]
+
+
 def test_a_run_is_not_given_out_before_it_is_due_and_at_once_when_it_is(plane: Plane) -> None:
     due = datetime.now(UTC) + timedelta(seconds=1.0)
     (run,) = runs(plane, deploy(plane), scheduled_time=due)
@@ -498,6 +510,18 @@ def test_why_names_what_a_waiting_run_waits_for(plane: Plane) -> None:
     plane.claim(POOL, asking(worker))
     assert "Worker 'anna' on host mill took it" in why(plane, first)
     assert f"The concurrency limit of its deployment (1) is full, held by {first.name!r}." in why(plane, second)
+
+
+def test_a_run_whose_version_is_missing_says_so_and_is_skipped_when_it_is_taken(plane: Plane, planes: Pair) -> None:
+    name = deploy(plane)
+    (run,) = runs(plane, name)
+    deploy(plane, code=Code(entrypoint="flows.py:paper", path="/srv/new"))
+    with planes.here.store.write() as transaction:
+        transaction.execute("DELETE FROM deployment_versions WHERE number = ?", (1,))
+    assert f"Deployment {name} has no version 1." in why(plane, run)
+    assert got(plane.claim(POOL, asking())) == []
+    until(lambda: plane.read_flow_run(run.id).state_name == "Skipped")
+    assert f"Deployment {name} has no version 1." in why(plane, run)
 
 
 def test_why_names_needs_queues_and_those_that_come_before(plane: Plane) -> None:
