@@ -25,6 +25,7 @@ from levada.server.api import ROUTERS
 from levada.server.credentials import Doorkeeper
 from levada.server.door import Door, Permitted
 from levada.server.gate import Gate, gated
+from levada.server.page import Page
 from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
@@ -96,7 +97,6 @@ def create_app(
                 docs_page.openapi,
                 docs_page.docs,
                 docs_page.asset,
-                *([docs_page.first_page] if ui else []),
                 Router("/api", route_handlers=[*ROUTERS, session.router, streams.router, metrics.router]),
             ],
             dependencies={
@@ -132,6 +132,8 @@ def create_app(
             logging_config=None,
             debug=False,
         )
+    if ui:
+        app.asgi_handler = Page(app.asgi_handler)
     if policy is not None and keeper is not None:
         # Around everything: addresses that nobody answers, and what goes wrong before a handler is found.
         app.asgi_handler = Door(

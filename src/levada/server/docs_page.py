@@ -1,4 +1,4 @@
-"""The OpenAPI document, a page to browse it, and the plain first page; nothing on them comes from elsewhere."""
+"""The OpenAPI document and a page to browse it; nothing on it comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from levada.core.errors import ObjectNotFound
 from levada.server.api.document import document
 from levada.server.pattern import OPEN
 from levada.server.rendering import JSON, Answer, as_json
-from levada.version import __version__
 
 _ASSETS: Final = {
     "swagger-ui.css": "text/css",
@@ -47,29 +46,6 @@ _START = """fetch("/api/openapi.json").then(function (answer) { return answer.js
 });
 """
 
-_FIRST = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Levada</title>
-</head>
-<body>
-<main>
-<h1>Levada {__version__}</h1>
-<p>The server runs. Its page for people is not built yet; this release is driven from the command line and the API.</p>
-<ul>
-<li><a href="/api/docs">The API, to browse</a></li>
-<li><a href="/api/openapi.json">The API, as OpenAPI 3.1</a></li>
-<li><a href="/api/health">Health</a>, <a href="/api/ready">readiness</a>, <a href="/api/version">version</a></li>
-</ul>
-<p>To have flows report here: <code>export LEVADA_API_URL=<em>this address</em>/api</code>.
-Then <code>levada flow-run ls</code> lists them.</p>
-</main>
-</body>
-</html>
-"""
-
 
 @get("/api/openapi.json", opt=OPEN, sync_to_thread=True, include_in_schema=False)
 def openapi(request: Request[Any, Any, Any]) -> Answer:
@@ -98,12 +74,6 @@ def asset(name: str) -> Answer:
     if name not in _ASSETS:
         raise ObjectNotFound(f"The documentation has no file {name!r}.")
     return Answer(_read(name), media_type=_ASSETS[name], headers={"cache-control": "max-age=3600"})
-
-
-@get("/", opt=OPEN, sync_to_thread=False, include_in_schema=False)
-def first_page() -> Answer:
-    """Say what serves here, and where to go on."""
-    return Answer(_FIRST, media_type="text/html")
 
 
 @cache
