@@ -1,8 +1,12 @@
 import createClient, { type Middleware } from "openapi-fetch";
+import type { Readable } from "openapi-typescript-helpers";
 
 import type { components, paths } from "@/api/schema";
 
-export type Schemas = components["schemas"];
+type Answers = components["schemas"];
+
+/** What travels, by name, as answers have it: the client reads pairs of values as lists. */
+export type Schemas = { [Name in keyof Answers]: Readable<Answers[Name]> };
 
 /** An answer that says what went wrong: `application/problem+json` of the server, or that there was no answer. */
 export class ApiProblem extends Error {

@@ -1,0 +1,262 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+
+import { flowRun, flowRunKeys, flowRunWhy, taskStateCounts } from "@/api/flowRuns";
+import { throttled, useStream } from "@/api/live";
+import { CopyButton } from "@/components/Copy";
+import { Facts, Tags } from "@/components/Facts";
+import { Json } from "@/components/Json";
+import { LogView } from "@/components/LogView";
+import { Ago, At, Took } from "@/components/Moment";
+import { Empty, Loading, Trouble } from "@/components/Notices";
+import { PageHeader } from "@/components/PageHeader";
+import { StateBadge } from "@/components/StateBadge";
+import { Card } from "@/components/ui/card";
+import { TabPanel, Tabs } from "@/components/ui/tabs";
+import { Actions } from "@/features/run/Actions";
+import { EventList } from "@/features/run/EventList";
+import { RunArtifacts } from "@/features/run/RunArtifacts";
+import { Subflows } from "@/features/run/Subflows";
+import { TaskRuns } from "@/features/run/TaskRuns";
+import { Timeline } from "@/features/run/Timeline";
+import { Counts } from "@/features/runs/History";
+import { isFinal } from "@/lib/states";
+
+const route = getRouteApi("/shell/runs/$run");
+
+const TABS = [
+  { value: "timeline", label: "Timeline" },
+  { value: "logs", label: "Logs" },
+  { value: "tasks", label: "Task runs" },
+  { value: "subflows", label: "Subflows" },
+  { value: "artifacts", label: "Artifacts" },
+  { value: "parameters", label: "Parameters" },
+  { value: "details", label: "Details" },
+  { value: "events", label: "Events" },
+];
+
+/** One flow run, as it goes on. */
+export function RunPage() {
+  const { run: name } = route.useParams();
+  const { tab = "timeline", line } = route.useSearch();
+  const navigate = route.useNavigate();
+  const queries = useQueryClient();
+  const found = useQuery(flowRun(name));
+  const run = found.data;
+  const again = useMemo(
+    () =>
+      throttled(() => {
+        void queries.invalidateQueries({ queryKey: flowRunKeys.one(name) });
+        void queries.invalidateQueries({ queryKey: ["task-runs"] });
+        void queries.invalidateQueries({ queryKey: ["graph", name] });
+      }, 900),
+    [queries, name],
+  );
+  const ended = isFinal(run?.state_type);
+  // One stream for the view: the run, and its task runs while it goes on.
+  useStream(
+    run === undefined ? null : `/api/runs/stream?flow_run_id=${run.id}${ended ? "" : "&tasks=true"}`,
+    ["flow-run", "task-run"],
+    again,
+    again,
+  );
+  const about = useMemo(() => ({ flow_run_ids: run === undefined ? [] : [run.id] }), [run?.id]); // eslint-disable-line react-hooks/exhaustive-deps
+
+  if (found.isPending) return <Loading rows={8} />;
+  if (found.error !== null && run === undefined) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
+  if (run === undefined) return null;
+  return (
+    <>
+      <PageHeader
+        tab={`${run.flow_name} / ${run.name}`}
+        crumbs={[
+          { to: "/runs", text: "Runs" },
+          ...(run.parent_flow_run_id != null ? [{ to: `/runs/${run.parent_flow_run_id}`, text: "Parent run" }] : []),
+        ]}
+        title={
+          <>
+            <span className="font-normal text-ink-2">{run.flow_name}</span>
+            <span aria-hidden className="text-ink-3">
+              /
+            </span>
+            {run.name}
+            <StateBadge type={run.state_type} name={run.state_name} className="text-sm" />
+          </>
+        }
+        actions={<Actions run={run} />}
+        below={
+          <div className="flex flex-wrap items-center gap-x-5 gap-y-1 text-sm text-ink-2">
+            <span>
+              began <Ago at={run.start_time ?? run.expected_start_time} />
+            </span>
+            <span>
+              {ended ? "took" : "for"} <Took start={run.start_time} end={run.end_time} />
+            </span>
+            {run.deployment_id != null && (
+              <Link to="/deployments/$deployment" params={{ deployment: run.deployment_id }} className="hover:underline">
+                deployment, version {run.deployment_version ?? "–"}
+              </Link>
+            )}
+            {run.work_pool_name != null && (
+              <Link to="/work-pools/$pool" params={{ pool: run.work_pool_name }} className="hover:underline">
+                {run.work_pool_name} / {run.work_queue_name}
+              </Link>
+            )}
+            <Tags tags={run.tags} />
+          </div>
+        }
+      />
+      <div className="space-y-4">
+        {run.state_type !== "RUNNING" && run.state_type !== "COMPLETED" && run.state_type !== "CANCELLED" && (
+          <Why id={run.id} state={`${run.state_type ?? ""} ${run.state_name ?? ""}`} />
+        )}
+        <TaskCounts id={run.id} />
+        <Tabs tabs={TABS} value={tab} label="Parts of the run" onChange={(value) => void navigate({ search: { tab: value } })}>
+          <TabPanel value="timeline">
+            <Timeline run={run} />
+          </TabPanel>
+          <TabPanel value="logs">
+            <Card>
+              <LogView
+                about={about}
+                live={!ended}
+                download={`/api/flow_runs/${run.id}/logs/download`}
+                line={line}
+                onLine={(id) => void navigate({ search: { tab: "logs", line: id } })}
+              />
+            </Card>
+          </TabPanel>
+          <TabPanel value="tasks">
+            <TaskRuns run={run.id} />
+          </TabPanel>
+          <TabPanel value="subflows">
+            <Subflows run={run.id} />
+          </TabPanel>
+          <TabPanel value="artifacts">
+            <RunArtifacts run={run.id} />
+          </TabPanel>
+          <TabPanel value="parameters">
+            <Card title="Parameters">
+              {Object.keys(run.parameters ?? {}).length === 0 ? <Empty title="It was called without parameters." /> : <Json value={run.parameters} />}
+            </Card>
+            {Object.keys(run.job_variables ?? {}).length > 0 && (
+              <Card title="Job variables" className="mt-4">
+                <Json value={run.job_variables} />
+              </Card>
+            )}
+          </TabPanel>
+          <TabPanel value="details">
+            <Card title="Details">
+              <Facts
+                rows={[
+                  ["Id", <Copied key="id" text={run.id} />],
+                  ["Made", <At key="made" at={run.created} />],
+                  ["Made by", run.created_by],
+                  ["Due", <At key="due" at={run.expected_start_time} />],
+                  ["Began", <At key="began" at={run.start_time} />],
+                  ["Ended", <At key="ended" at={run.end_time} />],
+                  ["Times run", run.run_count],
+                  ["Epoch", run.epoch],
+                  ["Flow version", run.flow_version],
+                  ["Entrypoint", run.entrypoint],
+                  ["Code", run.code],
+                  ["Priority", run.priority],
+                  ["Data interval", run.data_interval?.join(" – ")],
+                  ["Host", run.host],
+                  ["Process", run.pid],
+                  ["Levada", run.levada_version],
+                  ["Forked from", run.forked_from == null ? null : <RunLink key="fork" id={run.forked_from} />],
+                  ["Labels", Object.keys(run.labels ?? {}).length > 0 ? JSON.stringify(run.labels) : null],
+                ]}
+              />
+            </Card>
+            <States states={run.states ?? []} />
+          </TabPanel>
+          <TabPanel value="events">
+            <EventList run={run.id} />
+          </TabPanel>
+        </Tabs>
+      </div>
+    </>
+  );
+}
+
+function RunLink({ id }: { id: string }) {
+  return (
+    <Link to="/runs/$run" params={{ run: id }} className="underline">
+      {id}
+    </Link>
+  );
+}
+
+function Copied({ text }: { text: string }) {
+  return (
+    <span className="inline-flex items-center gap-1 font-mono text-xs">
+      {text}
+      <CopyButton text={text} label="Copy the id" />
+    </span>
+  );
+}
+
+/** What the run waits for, or why it ended as it did, and what can be done. */
+function Why({ id, state }: { id: string; state: string }) {
+  const found = useQuery(flowRunWhy(id, state));
+  if (found.data === undefined) return null;
+  const { summary, reasons = [], next_steps = [] } = found.data;
+  return (
+    <Card title="Why">
+      <div className="space-y-2 px-4 py-3 text-sm">
+        <p className="font-medium">{summary}</p>
+        {reasons.length > 0 && (
+          <ul className="list-disc space-y-1 pl-5 text-ink-2">
+            {reasons.map((reason) => (
+              <li key={reason} className="break-words whitespace-pre-wrap">
+                {reason}
+              </li>
+            ))}
+          </ul>
+        )}
+        {next_steps.length > 0 && (
+          <ul className="space-y-1">
+            {next_steps.map((step) => (
+              <li key={step}>
+                <span aria-hidden>→ </span>
+                {step}
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function TaskCounts({ id }: { id: string }) {
+  const found = useQuery(taskStateCounts(id));
+  const navigate = route.useNavigate();
+  const counts = found.data ?? {};
+  if (Object.keys(counts).length === 0) return null;
+  return (
+    <div className="flex flex-wrap items-center gap-3 text-sm text-ink-2">
+      Task runs
+      <Counts counts={counts} chosen={[]} onToggle={() => void navigate({ search: { tab: "tasks" } })} />
+    </div>
+  );
+}
+
+function States({ states }: { states: { type: string; name: string; timestamp: string; message?: string | null | undefined }[] }) {
+  return (
+    <Card title="States" className="mt-4">
+      <ol className="px-4 py-3 text-sm">
+        {states.map((state, index) => (
+          <li key={`${state.timestamp} ${index}`} className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4">
+            <StateBadge type={state.type} name={state.name} />
+            <At at={state.timestamp} />
+            <span className="min-w-0 break-words text-ink-2">{state.message}</span>
+          </li>
+        ))}
+      </ol>
+    </Card>
+  );
+}
