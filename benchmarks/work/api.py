@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+
+class RefusedError(OSError):
+    """A server answered with an error; `status` is its status."""
+
+    def __init__(self, asked: str, status: int, said: bytes) -> None:
+        super().__init__(f"{asked} was answered with {status}: {said[:300].decode(errors='replace')}")
+        self.status = status
 
 
 class Api:
-    """A server's API.
+    """A server's API, over one connection.
 
     Args:
         url: its address.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        parts = urlsplit(url)
+        self._path = parts.path
+        self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One request; its answer from JSON."""
+        """One request; its answer from JSON.
+
+        Raises:
+            RefusedError: the answer is an error.
+        """
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, {"content-type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            raw = answer.read()
+        try:
+            self._connection.request(method, self._path + path, data, {"content-type": "application/json"})
+            answer = self._connection.getresponse()
+        except (RemoteDisconnected, ConnectionError):  # it was idle for too long
+            self._connection.close()
+            self._connection.request(method, self._path + path, data, {"content-type": "application/json"})
+            answer = self._connection.getresponse()
+        raw = answer.read()
+        if answer.status >= 400:
+            raise RefusedError(f"{method} {path}", answer.status, raw)
         return json.loads(raw) if raw else None
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 from benchmarks.environments import UnavailableError
 from benchmarks.prefect_server import PrefectServer
 from benchmarks.servers.measure import Figure
 from benchmarks.systems import FOREIGN, PREFECT, QUIET
-from benchmarks.work.api import Api, lines, until
+from benchmarks.work.api import Api, RefusedError, lines, until
 from benchmarks.work.figures import PROCESS, SERVE, quantiles
 
 FLOW = """
@@ -141,8 +140,8 @@ def _create(api: Api, deployment: str, file: Path, due: datetime | None = None) 
     for _ in range(REFUSALS):
         try:
             return api.ask("POST", path, {"parameters": {"place": str(file)}, "state": state})
-        except HTTPError as refused:  # its database was busy
-            if refused.code != 503:
+        except RefusedError as refused:  # its database was busy
+            if refused.status != 503:
                 raise
             time.sleep(0.5)
     raise UnavailableError(f"it refused {REFUSALS} times to make a run")
