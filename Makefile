@@ -10,10 +10,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test check fix bench chaos matrix lock clean
+.PHONY: help demo demo-stop test check fix bench chaos matrix lock clean ui e2e screenshots
 
 help: ## Print these lines
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Server, worker, and a real pipeline on real data: deployed with a schedule, and run twice
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -26,6 +26,15 @@ test: $(READY) ## Run all tests (chaos tests in their short form)
 
 check: $(READY) ## Style, types, arrows between rooms, sizes, names: everything that needs no test run
 	$(BIN)/python tools/check.py
+
+ui: $(READY) ## Build the page of the server anew, when something of it changed
+	$(BIN)/python tools/build_page.py $(ARGS)
+
+e2e: $(READY) ui ## Drive the page in a real browser: every view, every action, in full length
+	LEVADA_E2E=long $(BIN)/python -m pytest tests/e2e $(ARGS)
+
+screenshots: $(READY) ui ## Take the pictures of the page that the documentation shows, light and dark
+	$(BIN)/python -m tests.e2e.pictures $(ARGS)
 
 fix: $(READY) ## Format, and repair what ruff can repair
 	$(BIN)/ruff check --fix --quiet . || true
