@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from levada.core.errors import LevadaError, ObjectNotFound, RequestInvalid
 from levada.core.states import StateType
+from levada.wire.changes import NewFlowRun, ProposedState
 from levada.wire.deployments import (
     Code,
     Deployment,
@@ -367,6 +368,41 @@ def test_a_list_is_paged_by_flow_and_name_and_filtered_by_everything(plane: Plan
     assert names(paused=True) == ["a/y"]
     assert names(pools=[DEFAULT_AGENT_POOL]) == everything[:4]
     assert names(ids=[plane.read_deployment("b/x").id]) == ["b/x"]
+
+
+def test_a_run_is_retried_with_its_own_version_or_with_the_live_one(planes: Pair, plane: Plane) -> None:
+    plane.deploy(nightly())
+    run = plane.run_deployment("nightly", NewDeploymentRun(parameters={"day": "1"})).id
+    plane.deploy(nightly(code=Code(entrypoint="etl.py:etl", digest="d2")))
+    for latest, version in ((False, 1), (True, 2), (False, 2)):
+        wish = ProposedState(type=StateType.FAILED, force=True, transition_id=f"{run}-{latest}-{version}")
+        assert plane.set_flow_run_state(run, wish).status == "accept"
+        assert plane.retry_flow_run(run, latest=latest).status == "accept"
+        assert plane.read_flow_run(run).deployment_version == version
+    assert plane.retry_flow_run(run, latest=True).status == "reject"
+    assert [state.name for state in plane.read_flow_run(run).states][-2:] == ["Failed", "Scheduled"]
+    loose = plane.create_flow_run(NewFlowRun(flow_name="loose")).id
+    plane.set_flow_run_state(loose, ProposedState(type=StateType.FAILED, force=True))
+    with pytest.raises(RequestInvalid, match="is of no deployment"):
+        plane.retry_flow_run(loose, latest=True)
+
+
+def test_a_run_of_what_the_flow_does_not_take_is_refused_with_what_it_takes(plane: Plane) -> None:
+    plane.deploy(nightly())
+    with pytest.raises(RequestInvalid, match=r"\$\.parameters\.dya is not known here.* takes: day, count"):
+        plane.run_deployment("nightly", NewDeploymentRun(parameters={"day": "1", "dya": "2"}))
+
+
+def test_job_variables_must_fit_the_template_that_a_pool_has_by_its_type(plane: Plane) -> None:
+    with pytest.raises(RequestInvalid, match="stream_output must be boolean"):
+        plane.deploy(nightly(job_variables={"stream_output": "please"}))
+
+
+def test_the_name_of_a_run_has_what_the_flow_gives_itself(plane: Plane) -> None:
+    properties = {**SCHEMA["properties"], "size": {"type": "integer", "default": 7}}
+    plane.deploy(nightly(parameter_schema={**SCHEMA, "properties": properties}))
+    new = NewDeploymentRun(name="{day} of {size} and {count}", parameters={"day": "monday"})
+    assert plane.run_deployment("nightly", new).name == "monday of 7 and 3"
 
 
 def test_a_bare_name_that_several_have_is_refused(plane: Plane) -> None:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 import click
 
-from levada.cli.deployment_schedule import moment_of
+from levada.cli.deployment_schedule import moment_of, zone_of
 from levada.cli.home import control_plane
 from levada.cli.main import Suggesting
 from levada.cli.output import Cell, ago, clock_time, id_cell, output_option, print_details, print_json, print_table
-from levada.cli.parameters import given_parameters
+from levada.cli.parameters import given_parameters, text_parameters
 from levada.core.errors import ObjectNotFound
 from levada.wire.deployments import NewBackfill
 
 if TYPE_CHECKING:
-    from levada.wire.deployments import Backfill
+    from levada.wire.deployments import Backfill, Deployment
     from levada.wire.verbs import Plane
 
 _COLORS = {"running": "blue", "paused": "yellow", "completed": "green", "cancelled": "yellow"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ENDED = ("completed", "cancelled")
+_WHICH: Final[tuple[tuple[Literal["all", "missing", "failed"], str], ...]] = (
+    ("all", "every_time"),
+    ("missing", "missing"),
+    ("failed", "only_failed"),
+)
 
 
 class Starting(Suggesting):
@@ -48,36 +54,44 @@ def command() -> None:
 
 @command.command("start")
 @click.argument("deployment")
-@click.option("--from", "start", required=True, metavar="TIME", help="First time: 2026-01-31, UTC unless it says so.")
+@click.option("--from", "start", required=True, metavar="TIME", help="First time: 2026-01-31T18:00, see above.")
 @click.option("--to", "end", required=True, metavar="TIME", help="End of the range; not in it.")
 @click.option("--schedule", metavar="SLUG", help="Whose times it takes; the only schedule unless given.")
 @click.option("--every", metavar="SPAN", help="Times so far apart in place of a schedule's: 30s, 10m, 2h, 1d.")
-@click.option("--all", "which", flag_value="all", help="All times, those with runs too.")
-@click.option("--missing", "which", flag_value="missing", default="missing", help="Only times without a run; so it is.")
-@click.option("--only-failed", "which", flag_value="failed", help="Only times whose last run did not complete.")
+@click.option("--all", "every_time", is_flag=True, help="All times, those with runs too.")
+@click.option("--missing", is_flag=True, help="Only times without a run; so it is unless you say otherwise.")
+@click.option("--only-failed", is_flag=True, help="Only times whose last run did not complete.")
 @click.option(
     "--max-concurrency", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Runs open at once."
 )
 @click.option("--newest-first", is_flag=True, help="Begin with the end of the range.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Of its runs; may be repeated.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Of its runs; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 @click.option("--watch", is_flag=True, help="Follow it until it ends; exit code 1 when a run did not complete.")
 @output_option
 def start_(deployment: str, params: tuple[str, ...], watch: bool, output: str, **given: Any) -> None:
-    """Start a backfill of a deployment."""
-    new = NewBackfill(
-        start=moment_of(given["start"], "--from"),
-        end=moment_of(given["end"], "--to"),
-        schedule=given["schedule"],
-        every=None if given["every"] is None else _seconds(given["every"]),
-        which=given["which"],
-        max_concurrency=given["max_concurrency"],
-        newest_first=given["newest_first"],
-        parameters=given_parameters(params, None, lambda _: False, "--param"),
-        dry_run=given["dry_run"],
-    )
+    """Start a backfill of a deployment.
+
+    Times without an offset are in the time zone of the schedule whose times are taken, and UTC with --every.
+    """
+    chosen = [which for which, flag in _WHICH if given[flag]]
+    if len(chosen) > 1:
+        raise click.UsageError("--all, --missing and --only-failed exclude each other; give one.")
     with control_plane() as plane:
-        made = plane.start_backfill(deployment, new)
+        there = plane.read_deployment(deployment)
+        zone = UTC if given["every"] is not None else _zone_of(there, given["schedule"])
+        new = NewBackfill(
+            start=moment_of(given["start"], "--from", zone),
+            end=moment_of(given["end"], "--to", zone),
+            schedule=given["schedule"],
+            every=None if given["every"] is None else _seconds(given["every"]),
+            which=chosen[0] if chosen else "missing",
+            max_concurrency=given["max_concurrency"],
+            newest_first=given["newest_first"],
+            parameters=given_parameters(params, None, text_parameters(there).__contains__, "--param"),
+            dry_run=given["dry_run"],
+        )
+        made = plane.start_backfill(there.id, new)
         if watch and not new.dry_run and output != "json":
             _follow(plane, made)
             return
@@ -181,6 +195,12 @@ def resume(backfill: UUID) -> None:
 def cancel(backfill: UUID) -> None:
     """End a backfill; those of its runs that nobody has begun are cancelled."""
     _steer(backfill, "cancel")
+
+
+def _zone_of(deployment: Deployment, slug: str | None) -> tzinfo:
+    """The time zone of the schedule whose times a backfill takes; UTC when none can be meant, and then none begins."""
+    found = [one.spec for one in deployment.schedules if slug is None or slug in (one.spec.slug, str(one.id))]
+    return zone_of(found[0]) if len(found) == 1 else UTC
 
 
 def _steer(backfill: UUID, action: str) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from levada.core.errors import LevadaError
 from levada.settings import get_current_settings
+from levada.wire.deployments import SchedulePreview
 from levada.wire.pools import PoolSpec
 
 if TYPE_CHECKING:
@@ -61,21 +63,52 @@ class Questions:
         return name
 
     def schedule(self) -> dict[str, Any]:
-        """When it is to run by itself."""
-        said = str(
-            click.prompt(
-                "When is it to run by itself? A cron expression, a number of seconds, or nothing",
-                default="",
-                show_default=False,
-                err=True,
-            )
-        ).strip()
-        if not said:
-            return {}
-        try:
-            return {"interval": float(said)}
-        except ValueError:
-            return {"cron": said}
+        """When it is to run by itself; asked again until it can be understood."""
+        question = "When is it to run by itself? A cron expression, seconds between runs, an RRULE, or nothing"
+        while said := _answer(question):
+            fields = _rule(said)
+            try:
+                self._look(fields)
+                if "interval" not in fields:
+                    return self._with_zone(fields)
+                return fields
+            except LevadaError as problem:
+                click.echo(str(problem), err=True)
+        return {}
+
+    def _with_zone(self, fields: dict[str, Any]) -> dict[str, Any]:
+        while zone := _answer("On the clocks of which time zone? UTC unless you say, for example, Europe/Lisbon"):
+            try:
+                self._look({**fields, "timezone": zone})
+                return {**fields, "timezone": zone}
+            except LevadaError as problem:
+                click.echo(str(problem), err=True)
+        return fields
+
+    def _look(self, fields: dict[str, Any]) -> None:
+        """Look whether it is a schedule, and say when it would run.
+
+        Raises:
+            LevadaError: it is none.
+        """
+        from levada.deployments.timing import as_spec  # lazy: few people are asked
+
+        times = self._plane.preview_schedule(SchedulePreview(spec=as_spec(fields), count=1))
+        click.echo(f"Next time: {times[0]:%Y-%m-%d %H:%M:%S} UTC." if times else "No time will come.", err=True)
+
+
+def _answer(question: str) -> str:
+    return str(click.prompt(question, default="", show_default=False, err=True)).strip()
+
+
+def _rule(said: str) -> dict[str, Any]:
+    """The kind of schedule that somebody means."""
+    if "FREQ=" in said.upper():
+        return {"rrule": said}
+    try:
+        return {"interval": float(said)}
+    except ValueError:
+        return {"cron": said}
 
 
 def _number(question: str, choices: list[str]) -> int:

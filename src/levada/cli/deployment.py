@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import json
+from msgspec import Struct, json, to_builtins
 
 from levada.cli.deployment_files import apply, build
 from levada.cli.deployment_schedule import schedule
@@ -25,7 +25,7 @@ from levada.cli.output import (
     print_table,
     state_cell,
 )
-from levada.cli.parameters import given_parameters
+from levada.cli.parameters import given_parameters, text_parameters
 from levada.core.errors import RequestInvalid
 from levada.wire.deployments import CronTiming, DeploymentChange, DeploymentQuery, IntervalTiming, NewDeploymentRun
 
@@ -81,7 +81,7 @@ def ls(
         [
             [
                 one.full_name,
-                Cell("\n".join(map(schedule_text, one.schedules))),
+                "; ".join(map(schedule_text, one.schedules)),
                 _place(one),
                 one.live,
                 state_cell(one.last_state_type, one.last_state_name) if one.last_run is not None else None,
@@ -122,6 +122,7 @@ def inspect(name: str, output: str) -> None:
 @click.argument("name")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--params", "object_", metavar="JSON|@FILE", help="Parameters as a JSON object, or a file with one.")
+@click.option("--idempotency-key", metavar="TEXT", help="Asking again with the same one gives the same run.")
 @click.option("--start-in", metavar="SPAN", help="Start later: 30s, 10m, 2h, 1d.")
 @click.option("--start-at", metavar="TIME", help="Start at a time: 2026-12-24T18:00, local unless it says otherwise.")
 @click.option(
@@ -154,7 +155,7 @@ def run(
     due = _due(start_in, start_at)
     with control_plane() as plane:
         deployment = plane.read_deployment(name)
-        texts = _text_parameters(deployment)
+        texts = text_parameters(deployment)
         new = NewDeploymentRun(
             parameters=given_parameters(params, object_, texts.__contains__),
             job_variables=given_parameters(variables, None, lambda _: False, "--job-variable"),
@@ -165,6 +166,7 @@ def run(
             retries=given["retries"],
             version=given["number"],
             scheduled_time=due,
+            idempotency_key=given["idempotency_key"],
         )
         try:
             made = plane.run_deployment(deployment.id, new)
@@ -256,12 +258,15 @@ def _details(deployment: Deployment) -> list[tuple[str, Any]]:
         ("Queue", spec.queue),
         ("Live version", f"{deployment.live}{f' ({spec.version})' if spec.version else ''}"),
         ("Entrypoint", code.entrypoint),
-        ("Code", code.path or (f"{len(code.pull)} pull steps" if code.pull else None)),
+        ("Code", code.path or "; ".join(map(_step_text, code.pull or ()))),
         ("Commit", " ".join(part for part in (commit, code.branch) if part)),
         ("Parameters", _json(spec.parameters)),
         ("Job variables", _json(spec.job_variables)),
         ("Tags", ", ".join(spec.tags)),
+        ("Environment", _fields(spec.environment)),
+        ("Needs", _fields(spec.needs)),
         ("Concurrency", limit),
+        ("Start deadline", f"{spec.start_deadline:g} s after its time" if spec.start_deadline else None),
         ("Priority", spec.priority or None),
         ("Retries", spec.retries),
         ("Crash retries", spec.crash_retries),
@@ -273,6 +278,19 @@ def _details(deployment: Deployment) -> list[tuple[str, Any]]:
         ("Created", ago(deployment.created)),
         ("Updated", ago(deployment.updated)),
     ]
+
+
+def _step_text(step: dict[str, Any]) -> str:
+    """A pull step on a line: what it does, and with which values."""
+    for name, inputs in step.items():
+        said = inputs.items() if isinstance(inputs, dict) else ()
+        return " ".join([name.rpartition(".")[2], *(f"{key}={value}" for key, value in said)])
+    return ""
+
+
+def _fields(value: Struct | None) -> str:
+    """What of a value is not as it is unless somebody says so."""
+    return _json({} if value is None else to_builtins(value))
 
 
 def _json(value: dict[str, Any]) -> str:
@@ -294,19 +312,6 @@ def _said(problem: RequestInvalid) -> str:
     if len(problem.fields) < 2:
         return str(problem)
     return "\n".join([str(problem), *(f"  {path} {what}" for path, what in problem.fields)])
-
-
-def _text_parameters(deployment: Deployment) -> set[str]:
-    """Parameters that are text, whatever their value looks like."""
-    known = (deployment.spec.parameter_schema or {}).get("properties") or {}
-    return {name for name, schema in known.items() if isinstance(schema, dict) and _is_text(schema)}
-
-
-def _is_text(schema: dict[str, Any]) -> bool:
-    if schema.get("type") == "string":
-        return True
-    parts = schema.get("anyOf") or ()
-    return bool(parts) and {str(part.get("type")) for part in parts if isinstance(part, dict)} == {"string", "null"}
 
 
 def _due(start_in: str | None, start_at: str | None) -> datetime | None:

@@ -7,9 +7,18 @@ from typing import Any
 
 import click
 
-from levada.cli.deployment_options import add_parameters, entry_of, pool_of, what_options, when_options, where_options
+from levada.cli.deployment_options import (
+    add_parameters,
+    entry_of,
+    pool_of,
+    schedule_fields,
+    what_options,
+    when_options,
+    where_options,
+)
 from levada.cli.home import control_plane
 from levada.cli.output import output_option, print_json
+from levada.wire.deployments import SchedulePreview
 from levada.wire.pools import DEFAULT_AGENT_POOL
 
 
@@ -29,12 +38,16 @@ def build(entrypoint: str, name: str, target: str | None, at_once: bool, **given
     Without -p its runs go to the pool default-agent-pool, which everybody has.
     """
     from levada.deployments.registering import next_steps, register  # lazy: usage errors need none of it
+    from levada.deployments.timing import as_spec  # lazy: as above
     from levada.projects import Planned, Project  # lazy: as above
     from levada.projects.deploying import make  # lazy: as above
 
     given["variables"] = (*given["variables"], *given.pop("overrides"))
     entry = {"name": name, "entrypoint": entrypoint, **entry_of(given)}
     entry["work_pool"] = {"name": DEFAULT_AGENT_POOL, **pool_of(given)}
+    if entry.get("schedules"):
+        with control_plane(drain=False) as plane:  # what cannot be a schedule is told now, and not by `apply`
+            plane.preview_schedule(SchedulePreview(spec=as_spec(schedule_fields(given)), count=1))
     deployment = make([Planned(Project(Path.cwd() / "levada.yaml", {}), (), entry)])[0]
     add_parameters(deployment, given)
     function = deployment.entrypoint.rpartition(":")[2].rpartition(".")[2]

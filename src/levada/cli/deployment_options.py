@@ -28,6 +28,26 @@ _WHAT = (
     click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="A tag of its runs; may be repeated."),
     click.option("-v", "--version", metavar="TEXT", help="What you call this version; it gets a number anyhow."),
     click.option("-d", "--description", metavar="TEXT", help="What it is good for."),
+    click.option("--priority", type=int, help="Of its runs: higher ones of a queue are taken first."),
+    click.option("--retries", type=click.IntRange(min=0), help="Of its runs, in place of what the flow says."),
+    click.option(
+        "--start-deadline",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Skip a run that could not begin so long after its time.",
+    ),
+    click.option("--environment", metavar="PATH", help="Its packages: a requirements, lock or pyproject file."),
+    click.option(
+        "--enforce-parameter-schema/--no-enforce-parameter-schema",
+        "enforce_parameter_schema",
+        default=None,
+        help="Refuse runs whose parameters do not fit; yes unless you say otherwise.",
+    ),
+    click.option(
+        "--catchup",
+        metavar="WAY",
+        help="What becomes of times at which no server was there: none, last, all, or the newest so many.",
+    ),
     click.option("--concurrency-limit", type=click.IntRange(min=1), help="How many of its runs at once."),
     click.option(
         "--collision-strategy",
@@ -42,6 +62,16 @@ _WHERE = (
         "--job-variable", "variables", multiple=True, metavar="NAME=VALUE", help="For its runs; may be repeated."
     ),
 )
+_PLAIN = (
+    "version",
+    "description",
+    "priority",
+    "retries",
+    "start_deadline",
+    "environment",
+    "enforce_parameter_schema",
+)
+"""Options that mean the field of the project file of the same name."""
 
 
 def when_options(command: Command) -> Command:
@@ -80,9 +110,11 @@ def entry_of(given: dict[str, Any]) -> dict[str, Any]:
     if schedule:
         entry["schedules"] = [schedule]
         entry["schedule"] = None
-    for name in ("version", "description"):
+    for name in _PLAIN:
         if given.get(name) is not None:
             entry[name] = given[name]
+    if given.get("catchup") is not None:
+        entry["catchup"] = int(given["catchup"]) if given["catchup"].isdecimal() else given["catchup"]
     if given.get("tags"):
         entry["tags"] = list(given["tags"])
     limit, strategy = given.get("concurrency_limit"), given.get("collision_strategy")

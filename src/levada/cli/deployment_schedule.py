@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,7 @@ from levada.cli.deployment_options import schedule_fields, when_options
 from levada.cli.home import control_plane
 from levada.cli.main import Suggesting
 from levada.cli.output import Cell, clock_time, confirm, output_option, print_json, print_table
-from levada.cli.parameters import given_parameters
+from levada.cli.parameters import given_parameters, text_parameters
 from levada.core.errors import ObjectNotFound
 from levada.wire.deployments import CronTiming, IntervalTiming, ScheduleChange, SchedulePreview
 
@@ -33,7 +33,7 @@ def schedule() -> None:
 @when_options
 @click.option("--day-and", is_flag=True, help="With a day of the month and a day of the week, both must hold.")
 @click.option("--slug", metavar="TEXT", help="Its name among the schedules of the deployment.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Of its runs; may be repeated.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Of its runs; may be repeated.")
 @click.option("--params", "object_", metavar="JSON|@FILE", help="Of its runs, as a JSON object, or a file with one.")
 @click.option("--start", metavar="TIME", help="No run before: 2026-12-24T18:00, UTC unless it says otherwise.")
 @click.option("--end", metavar="TIME", help="No run after.")
@@ -60,10 +60,11 @@ def create(
 ) -> None:
     """Give a deployment one more schedule."""
     spec = _spec_of(given)
-    spec.parameters = given_parameters(params, object_, lambda _: False, "--param")
     spec.active = not inactive
     with control_plane() as plane:
-        others = plane.read_deployment(deployment).schedules if replace else []
+        there = plane.read_deployment(deployment)
+        spec.parameters = given_parameters(params, object_, text_parameters(there).__contains__, "--param")
+        others = there.schedules if replace else []
         for one in others:
             if one.spec.slug == spec.slug:
                 plane.delete_schedule(one.id)
@@ -177,7 +178,7 @@ def preview(deployment: str | None, slug: str | None, after: str | None, count: 
     if output == "json":
         print_json(times)
         return
-    zone = _zone(spec.timing.timezone)
+    zone = zone_of(spec)
     print_table(
         ["Time", "In UTC"],
         [[f"{one.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}", f"{one:%Y-%m-%d %H:%M:%S}"] for one in times],
@@ -194,8 +195,8 @@ def timing_text(timing: Timing) -> str:
     return timing.rrule.replace("\n", " ")
 
 
-def moment_of(text: str, option: str) -> datetime:
-    """A moment that an option names; UTC unless it says otherwise.
+def moment_of(text: str, option: str, zone: tzinfo = UTC) -> datetime:
+    """A moment that an option names; in the given time zone unless it says otherwise.
 
     Raises:
         click.UsageError: it is none.
@@ -204,10 +205,16 @@ def moment_of(text: str, option: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as problem:
         raise click.UsageError(f"{option} {text!r} is no time; write 2026-12-24 or 2026-12-24T18:00.") from problem
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
 def _spec_of(given: dict[str, Any]) -> ScheduleSpec:
+    """The schedule that options describe.
+
+    Raises:
+        click.UsageError: they describe none.
+        ConfigurationError: it cannot be used.
+    """
     from levada.deployments.timing import as_spec  # lazy: it stands on all that deploys
 
     fields = schedule_fields(given)
@@ -254,7 +261,8 @@ def _standing(one: Schedule, *, paused: bool) -> Cell:
     return Cell("deployment paused", "yellow") if paused else Cell("yes", "green")
 
 
-def _zone(name: str) -> Any:
-    from zoneinfo import ZoneInfo  # lazy: only previews name zones
+def zone_of(spec: ScheduleSpec) -> tzinfo:
+    """The time zone whose clocks a schedule follows."""
+    from zoneinfo import ZoneInfo  # lazy: only previews and backfills name zones
 
-    return ZoneInfo(name)
+    return ZoneInfo(spec.timing.timezone)

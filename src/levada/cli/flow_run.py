@@ -25,6 +25,7 @@ from levada.cli.output import (
     state_cell,
     took,
 )
+from levada.cli.retrying import retry
 from levada.cli.states import matching_states, state_options
 from levada.core.errors import ObjectNotFound
 from levada.wire.filters import FlowRunQuery, LogQuery
@@ -44,6 +45,7 @@ def command() -> None:
 
 
 command.add_command(move)
+command.add_command(retry)
 
 
 @command.command("ls")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import DecodeError, json
+
+if TYPE_CHECKING:
+    from levada.wire.deployments import Deployment
 
 
 def given_parameters(
@@ -31,6 +34,19 @@ def given_parameters(
             raise click.UsageError(f"{option} {pair!r} is no NAME=VALUE.")
         parameters[name] = text if is_text(name) else _parsed(text)
     return parameters
+
+
+def text_parameters(deployment: Deployment) -> set[str]:
+    """Parameters of a deployment that are text, whatever their value looks like."""
+    known = (deployment.spec.parameter_schema or {}).get("properties") or {}
+    return {name for name, schema in known.items() if isinstance(schema, dict) and _is_text(schema)}
+
+
+def _is_text(schema: dict[str, Any]) -> bool:
+    if schema.get("type") == "string":
+        return True
+    parts = schema.get("anyOf") or ()
+    return bool(parts) and {str(part.get("type")) for part in parts if isinstance(part, dict)} == {"string", "null"}
 
 
 def _from_object(text: str | None) -> dict[str, Any]:

@@ -137,9 +137,14 @@ class Changing:
         """Let a paused or suspended run go on, with the inputs it asked for; the decision says when it is neither."""
         return self._look().resume_flow_run(flow_run_id, None if run_input is None else dict(run_input))
 
-    def retry_flow_run(self, flow_run_id: Run) -> Decision:
-        """Schedule an ended run again; what it completed is reused."""
-        return self._look().retry_flow_run(flow_run_id)
+    def retry_flow_run(self, flow_run_id: Run, latest: bool = False) -> Decision:
+        """Schedule an ended run again; what it completed is reused.
+
+        Args:
+            flow_run_id: the run.
+            latest: it goes on with the live version of its deployment, and not with its own.
+        """
+        return self._look().retry_flow_run(flow_run_id, latest=latest)
 
     def fork_flow_run(self, flow_run_id: Run, task_keys: Sequence[str] = ()) -> FlowRun:
         """Make a scheduled run that reuses what another completed, but for these tasks."""

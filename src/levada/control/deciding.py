@@ -140,13 +140,19 @@ class Deciding(PlanePart):
         (decision,) = self._carry_out([proposing.resume(run, by, inputs or {})])
         return decision  # type: ignore[no-any-return] # answers are of their wish's type
 
-    def retry_flow_run(self, run: Identifier, by: str = "") -> Decision:
+    def retry_flow_run(self, run: Identifier, by: str = "", *, latest: bool = False) -> Decision:
         """Schedule a run that has ended again, as its next epoch; what it completed is reused.
 
+        Args:
+            run: the flow run.
+            by: who asks.
+            latest: from now on it executes the version of its deployment that is live, and not its own.
+
         Raises:
-            ObjectNotFound: there is no such run.
+            ObjectNotFound: there is no such run, or its deployment is gone.
+            RequestInvalid: `latest`, and it is no run of a deployment.
         """
-        return self._granted(proposing.retry(run, by))
+        return self._granted(proposing.retry(run, by, latest=latest))
 
     def set_task_run_state(self, task: Identifier, proposed: ProposedState, by: str = "") -> Decision:
         """Correct the state of a task run, or cancel it; who did so is kept with the state.

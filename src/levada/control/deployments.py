@@ -19,9 +19,10 @@ from levada.control.making import Creation, Origin, creation, made
 from levada.control.pools import check_queue, pool_spec
 from levada.control.saving import save_flow_runs
 from levada.control.sheet import Aims, Sheet
+from levada.control.templates import template_of
 from levada.core.errors import ObjectNotFound, RequestInvalid
 from levada.core.ids import uuid7_bytes
-from levada.core.json_schema import Problem, problems_of
+from levada.core.json_schema import UNKNOWN, Problem, problems_of
 from levada.core.naming import BANNED
 from levada.core.states import datetime_of
 from levada.store.base import FlowRunRow, Transaction
@@ -316,8 +317,7 @@ def check_job_variables(transaction: Transaction, pool: str, given: Mapping[str,
     Raises:
         RequestInvalid: they are not; each with its field.
     """
-    template = pool_spec(transaction, pool).base_job_template or {}
-    schema = template.get("variables")
+    schema = template_of(pool_spec(transaction, pool)).get("variables")
     if not isinstance(schema, dict):
         return
     problems = problems_of(dict(given), schema if complete else without_required(schema), "$.job_variables")
@@ -352,15 +352,20 @@ def _refuse_parameters(deployment: DeploymentRow, problems: Sequence[Problem]) -
     if problems:
         path, problem = problems[0]
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        names = (deployment.spec.parameter_schema or {}).get("properties") or {}
+        known = f" The flow takes: {', '.join(names) or 'none'}." if problem == UNKNOWN else ""
         raise RequestInvalid(
-            f"Deployment {deployment.flow}/{deployment.name} cannot run with these parameters: {path} {problem}{more}.",
+            f"Deployment {deployment.flow}/{deployment.name} cannot run with these parameters: {path} {problem}{more}."
+            + known,
             tuple(problems),
         )
 
 
 def _filled(name: str, release: Release, parameters: Mapping[str, Any], nominal: int | None) -> str:
     """A run's name with what stands for something else in it filled in; what stands for nothing known stays."""
-    known: dict[str, str] = {key: str(value) for key, value in parameters.items()}
+    described = (release.spec.parameter_schema or {}).get("properties") or {}
+    defaults = {key: one["default"] for key, one in described.items() if isinstance(one, dict) and "default" in one}
+    known: dict[str, str] = {key: str(value) for key, value in {**defaults, **parameters}.items()}
     known |= {"flow_name": release.deployment.flow, "deployment_name": release.deployment.name}
     known["version"] = str(release.number)
     if nominal is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from levada.control.soundness import LATEST
 from levada.core.ids import created_us
@@ -359,18 +359,22 @@ def decided_task(row: TaskRunRow, decision: Decided, now: int = 0) -> TaskRunRow
     return _with_entries(row, body, now)
 
 
+REOPENED_N: Final = -1
+"""The number of what begins an epoch that no process has opened yet: it comes before all that a process writes."""
+
+
 def _decide(entries: list[Entry], base: int, epoch: int, decision: Decided) -> None:
     n, attempt, delta = 0, 0, decision.at - base
     if entries:
         newest = entries[-1]
-        epoch, n, attempt = max(epoch, newest[0]), newest[1], newest[4] if len(newest) > 4 else 0
+        epoch, n, attempt = max(epoch, newest[0]), max(newest[1], 0), newest[4] if len(newest) > 4 else 0
         delta = max(delta, newest[DELTA] + 1)
         if epoch > newest[0]:
             n = 0
     if decision.epoch is not None and decision.epoch > epoch:
         epoch, n, attempt = decision.epoch, 0, 0
     if decision.reopens:
-        epoch, n, attempt = epoch + 1, 0, 0
+        epoch, n, attempt = epoch + 1, REOPENED_N, 0
     elif decision.closes:
         n = CLOSED_N
     name = None if decision.name == DEFAULT_NAMES[decision.kind] else decision.name

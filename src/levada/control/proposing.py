@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from levada.control.histories import is_open
+from levada.control.deployments import deployment_row
+from levada.control.histories import facts_of_run, is_open, run_row
 from levada.control.inputs import keep_answer
 from levada.control.judging import answer, asked_by_pause, flow_run_facts, judged_flow_run, wish_of
 from levada.control.queries import Identifier, flow_run_id
 from levada.control.sheet import Aims, Sheet
+from levada.core.errors import RequestInvalid
 from levada.core.rules import FLOW_RUN_LAW, Effect, Wish, decide
 from levada.core.states import StateType
 from levada.store.base import FlowRunRow, Transaction
+from levada.store.bodies import EPOCH, N, RunBody
 from levada.wire.changes import Decision, ProposedState
+from levada.wire.records import RunChanged
 
 _CANCEL = frozenset({StateType.CANCELLING, StateType.CANCELLED})
 
@@ -27,6 +32,7 @@ class Proposal(NamedTuple):
         given: values that a paused run asked for; one that has them is carried out by itself, because they are written
             before all is decided.
         again: an ended run is to begin its next epoch.
+        latest: when it goes on, it does so with the version of its deployment that is live now.
     """
 
     run: Identifier
@@ -34,6 +40,7 @@ class Proposal(NamedTuple):
     by: str = ""
     given: dict[str, Any] | None = None
     again: bool = False
+    latest: bool = False
 
     def aims(self, transaction: Transaction) -> Aims:
         """The run, and when it is to be cancelled the open subflow runs below it.
@@ -49,7 +56,8 @@ class Proposal(NamedTuple):
 
         Raises:
             ObjectNotFound: there is no such run.
-            RequestInvalid, RequestTooLarge: the given values are not those that its pause asks for, or cannot be kept.
+            RequestInvalid, RequestTooLarge: the given values are not those that its pause asks for, or cannot be kept;
+                or the latest version of a run is asked for that no deployment made.
         """
         transaction = sheet.transaction
         now = transaction.now
@@ -61,6 +69,8 @@ class Proposal(NamedTuple):
         known = flow_run_facts(transaction, row, sheet.lives_here)
         verdict = decide(known, wish, FLOW_RUN_LAW)
         changed = judged_flow_run(row, verdict, wish, self.by, now, known.opens)
+        if changed is not None and self.latest:
+            changed = _with_latest(transaction, changed)
         after = [] if changed is None else [changed]
         told = [row] if Effect.TELLS in verdict.effects or verdict.rule == "cancelling-ends-cancelled" else []
         if verdict.status == "accept" and verdict.rule != "repeated-wish":
@@ -101,10 +111,32 @@ def resume(run: Identifier, by: str, given: dict[str, Any]) -> Proposal:
     return Proposal(run, wish, by, given=given)
 
 
-def retry(run: Identifier, by: str) -> Proposal:
-    """To schedule an ended run as its next epoch."""
+def retry(run: Identifier, by: str, *, latest: bool = False) -> Proposal:
+    """To schedule an ended run as its next epoch, with its own version or that which is live now."""
     wish = ProposedState(type=StateType.SCHEDULED, message=_said("Scheduled again", by))
-    return Proposal(run, wish, by, again=True)
+    return Proposal(run, wish, by, again=True, latest=latest)
+
+
+def _with_latest(transaction: Transaction, changed: tuple[FlowRunRow, list[str]]) -> tuple[FlowRunRow, list[str]]:
+    """A run that was scheduled again, which from now on executes the live version of its deployment.
+
+    Raises:
+        ObjectNotFound: its deployment is gone.
+        RequestInvalid: it has none.
+    """
+    row = changed[0]
+    if row.deployment is None:
+        raise RequestInvalid(
+            f"Flow run {row.name!r} is of no deployment, so it has no later version; retry it without asking for one.",
+            (("$.latest", "needs a run of a deployment"),),
+        )
+    live = deployment_row(transaction, UUID(bytes=row.deployment)).live
+    if live == row.deployed:
+        return changed
+    body = RunBody.decode(row.body)
+    newest = body.entries[-1]
+    body.changes.append(RunChanged(row.id, newest[EPOCH], newest[N], transaction.now, deployed=live))
+    return run_row(row.id, body, transaction.now), facts_of_run(body)
 
 
 def _said(what: str, by: str) -> str:

@@ -196,13 +196,13 @@ def flow_run_view(row: FlowRunRow) -> FlowRun:
     view.root_flow_run_id = uuid_or_none(first.root)
     view.forked_from = uuid_or_none(first.forked_from)
     _add_origin(view, first)
+    view.deployment_version = row.deployed
     return view
 
 
 def _add_origin(view: FlowRun, told: Any) -> None:
-    """Say of what deployment and schedule a run is, and what they gave it."""
+    """Say of what deployment and schedule a run is, and what they gave it; the row says which version it executes."""
     view.deployment_id = uuid_or_none(told.deployment)
-    view.deployment_version = told.deployed
     view.schedule_id = uuid_or_none(told.schedule)
     if told.job:
         view.job_variables = told.job

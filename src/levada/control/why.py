@@ -293,7 +293,8 @@ def _after_trouble(run: FlowRun) -> list[str]:
     if run.parent_flow_run_id is not None:
         steps.append(f"levada flow-run resume {run.parent_flow_run_id}  (the run that called it)")
     else:
-        steps.append(f"levada flow-run resume {run.id}")
+        # A worker has the code of what was deployed; this machine may not.
+        steps.append(f"levada flow-run {'retry' if run.work_pool_name else 'resume'} {run.id}")
     return steps
 
 
@@ -301,7 +302,8 @@ def _while_open(run: FlowRun, row: FlowRunRow, process: Whereabouts) -> list[str
     if run.state_type is _T.PAUSED:
         return [f"levada flow-run resume {run.id}"]
     if row.writer is None:
-        return [f"levada flow-run resume {run.id}", f"levada flow-run cancel {run.id}"]
+        here = [] if run.work_pool_name else [f"levada flow-run resume {run.id}"]
+        return [*here, f"levada flow-run cancel {run.id}"]
     if process.there:
         return [f"levada flow-run watch {run.id}", f"levada flow-run cancel {run.id}"]
     return ["levada flow-run ls", f"levada flow-run resume {run.id}"]

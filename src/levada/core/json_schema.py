@@ -16,6 +16,9 @@ DEEPEST: Final = 50
 Problem = tuple[str, str]
 """A path like ``$.inputs.name``, and what is wrong there."""
 
+UNKNOWN: Final = "is not known here"
+"""What is wrong with a property that ``additionalProperties: false`` refuses."""
+
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
     "integer": (int,),
@@ -34,7 +37,7 @@ def problems_of(value: Any, schema: Any, path: str = "$") -> list[Problem]:
 
 def _look(value: Any, schema: Any, path: str, root: Any, depth: int) -> Iterator[Problem]:
     if schema is False:
-        yield path, "is not known here"
+        yield path, UNKNOWN
     if not isinstance(schema, dict) or depth > DEEPEST:
         return
     reference = schema.get("$ref")

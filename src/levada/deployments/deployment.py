@@ -342,8 +342,10 @@ def deployment_name(given: str) -> str:
 
 
 def schema_of(flow: Flow[Any, Any]) -> dict[str, Any]:
-    """The JSON schema of a flow's parameters."""
+    """The JSON schema of a flow's parameters, of which it takes no others unless it has ``**keywords``."""
     found: dict[str, Any] = msgspec.to_builtins(flow.parameters)
+    if flow.signature.variable_keywords is None:
+        found["additionalProperties"] = False
     return found
 
 

@@ -191,8 +191,11 @@ class Runs(Protocol):
         """POST /flow_runs/{id}/resume: a paused or suspended run goes on."""
         ...
 
-    def retry_flow_run(self, run: Run, by: str = "") -> Decision:
-        """POST /flow_runs/{id}/retry: an ended run is scheduled again; what it completed is reused."""
+    def retry_flow_run(self, run: Run, by: str = "", *, latest: bool = False) -> Decision:
+        """POST /flow_runs/{id}/retry: an ended run is scheduled again; what it completed is reused.
+
+        With ``latest`` it goes on with the version of its deployment that is live now.
+        """
         ...
 
     def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:

@@ -148,6 +148,31 @@ def test_a_deployment_is_built_into_a_file_and_applied_from_it(project: Levada) 
     assert "cannot be read" in project("deployment", "apply", "gone.yaml", code=1).stderr
 
 
+def test_what_cannot_be_a_schedule_is_not_built(project: Levada) -> None:
+    refused = project("deployment", "build", "flows.py:load", "-n", "x", "--cron", "0 25 * * *", code=1)
+    assert "Bad hour" in refused.stderr
+    assert not (project.folder / "load-deployment.yaml").exists()
+
+
+def test_options_say_how_runs_are_treated(project: Levada) -> None:
+    (project.folder / "levada.yaml").unlink()
+    (project.folder / "requirements.txt").write_text("msgspec\n")
+    words = (
+        f"deploy flows.py:load -n x -p {POOL} --interval 60 --catchup 3 --priority 7 --retries 2 --start-deadline 30 "
+        "--environment requirements.txt --no-enforce-parameter-schema"
+    ).split()
+    project(*words)
+    found = deployed(project)["load/x"]
+    spec = found["spec"]
+    assert (spec["priority"], spec["retries"], spec["start_deadline"]) == (7, 2, 30.0)
+    assert (spec["environment"]["requirements_file"], spec["enforce_parameter_schema"]) == ("requirements.txt", False)
+    schedule = found["schedules"][0]["spec"]
+    assert (schedule["catchup"], schedule["catchup_most"]) == ("all", 3)
+    shown = project("deployment", "inspect", "x").stdout
+    assert "requirements.txt" in shown
+    assert "30 s after its time" in shown
+
+
 def asked(levada: Levada, answers: str, *arguments: str) -> str:
     """Run a command on a terminal, with a person who types."""
     parent, child = pty.openpty()
@@ -179,12 +204,15 @@ def asked(levada: Levada, answers: str, *arguments: str) -> str:
 def test_on_a_terminal_what_is_missing_is_asked_for(levada: Levada) -> None:
     (Path(levada.folder) / "pipeline.py").unlink()
     (levada.folder / "flows.py").write_text(FLOWS)
-    shown = asked(levada, "2\nmornings\nlake\n0 6 * * *\n", "deploy")
+    shown = asked(levada, "2\nmornings\nlake\n0 25 * * *\n0 6 * * *\nMars\nEurope/Lisbon\n", "deploy")
 
     assert "Which flow?" in shown
     found = deployed(levada)["report/mornings"]
     assert found["spec"]["pool"] == "lake"
-    assert found["schedules"][0]["spec"]["timing"]["cron"] == "0 6 * * *"
+    timing = found["schedules"][0]["spec"]["timing"]
+    assert (timing["cron"], timing["timezone"]) == ("0 6 * * *", "Europe/Lisbon")
+    for said in ("Bad hour", "'Mars', which is no time zone", "Next time: "):
+        assert said in shown
 
 
 def test_on_a_terminal_entries_are_chosen_by_number(project: Levada) -> None:

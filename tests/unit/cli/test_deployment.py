@@ -10,8 +10,10 @@ import pytest
 
 from levada.control import ControlPlane
 from levada.core.settings import Settings
+from levada.core.states import StateType
 from levada.settings import get_current_settings
-from levada.wire.deployments import Code, NewDeployment
+from levada.wire.changes import ProposedState
+from levada.wire.deployments import Code, NewDeployment, NewDeploymentRun
 from levada.wire.pools import DEFAULT_AGENT_POOL, PoolSpec
 
 SCHEMA = {
@@ -60,7 +62,7 @@ def test_a_run_says_which_it_is_and_what_starts_a_worker(levada, plane):
     plane.deploy(nightly())
     made = levada(
         "deployment", "run", "etl/nightly", "-p", "day=007", "-p", "count=5", "--name", "of-{day}", "--tag", "by-hand",
-        "--priority", "4", "--retries", "2", "--start-in", "2h", "--job-variable", "env=1",
+        "--priority", "4", "--retries", "2", "--start-in", "2h", "--job-variable", 'env={"A": "1"}',
     )  # fmt: skip
     assert re.match(r"Flow run 'of-007' \([0-9a-f-]{36}\) of etl/nightly, version 1, due 2", made.stdout)
     assert f"levada worker start --pool {DEFAULT_AGENT_POOL}" in made.stderr
@@ -72,6 +74,43 @@ def test_a_run_says_which_it_is_and_what_starts_a_worker(levada, plane):
         assert re.search(rf"{name}\s+{value}", shown), shown
     plane.delete_deployment("nightly")
     assert "which was deleted" in levada("flow-run", "inspect", "of-007").stdout
+
+
+def test_a_deployment_with_several_schedules_takes_one_line_and_says_where_its_code_comes_from(levada, plane):
+    step = {"levada.steps.git_clone": {"repository": "https://example.com/flows.git", "branch": "main"}}
+    plane.deploy(nightly(code=Code(entrypoint="etl.py:etl", pull=[step])))
+    for cron in ("0 1 * * *", "0 2 * * *"):
+        levada("deployment", "schedule", "create", "nightly", "--cron", cron, "-p", "day=007")
+    _, line = levada("deployment", "ls").stdout.splitlines()
+    assert "0 1 * * *; 0 2 * * *" in line
+    assert (
+        "git_clone repository=https://example.com/flows.git branch=main"
+        in levada("deployment", "inspect", "nightly").stdout
+    )
+    listed = levada.json("deployment", "schedule", "ls", "nightly")
+    assert [one["spec"]["parameters"] for one in listed] == [{"day": "007"}] * 2
+
+
+def test_the_same_idempotency_key_gives_the_same_run(levada, plane):
+    plane.deploy(nightly())
+    first, again = (
+        levada.json("deployment", "run", "nightly", "-p", "day=mon", "--idempotency-key", "monday") for _ in range(2)
+    )
+    assert first["id"] == again["id"]
+
+
+def test_an_ended_run_of_a_pool_is_retried_by_a_worker_with_its_code_or_the_newest(levada, plane):
+    plane.deploy(nightly())
+    run = plane.run_deployment("nightly", NewDeploymentRun(parameters={"day": "mon"}, name="late")).id
+    assert "has not ended" in levada("flow-run", "retry", "late", code=1).stderr
+    plane.deploy(nightly(parameters={"count": 4}))
+    plane.set_flow_run_state(run, ProposedState(type=StateType.FAILED, force=True))
+    assert f"levada flow-run retry {run}" in levada("why", "late").stdout
+    assert "with version 1 of its deployment" in levada("flow-run", "retry", "late").stdout
+    plane.set_flow_run_state(run, ProposedState(type=StateType.FAILED, force=True, transition_id="again"))
+    assert "with version 2 of its deployment" in levada("flow-run", "retry", "late", "--latest").stdout
+    levada.run("--name", "by-hand")
+    assert "levada flow-run resume" in levada("flow-run", "retry", "by-hand", code=1).stderr
 
 
 def test_what_cannot_be_run_says_every_field(levada, plane):

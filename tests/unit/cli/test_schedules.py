@@ -79,3 +79,14 @@ def test_a_backfill_is_started_by_the_short_word_looked_at_and_cancelled(levada)
     unsaid = levada("backfill", "start", "nightly", *span, code=1)
     assert "has no schedule whose times could be taken" in unsaid.stderr
     assert "Did you mean 'pause'?" in levada("backfill", "puase", made["id"], code=2).stderr
+
+
+@pytest.mark.usefixtures("plane")
+def test_a_backfill_counts_days_on_the_clocks_of_its_schedule(levada):
+    words = ("deployment", "schedule", "create", "nightly", "--cron", "0 0 * * *", "--timezone", "Asia/Tokyo")
+    levada(*words)
+    span = ("backfill", "nightly", "--from", "2026-01-01", "--to", "2026-01-03", "--dry-run")
+    assert levada(*span).stdout.splitlines()[1:] == ["  2025-12-31 15:00:00 UTC", "  2026-01-01 15:00:00 UTC"]
+    told = ("backfill", "nightly", "--from", "2026-01-01T00:00+00:00", "--to", "2026-01-03T00:00Z", "--dry-run")
+    assert levada(*told).stdout.splitlines()[1:] == ["  2026-01-01 15:00:00 UTC", "  2026-01-02 15:00:00 UTC"]
+    assert "exclude each other" in levada(*span, "--all", "--only-failed", code=2).stderr

@@ -233,10 +233,11 @@ class RemotePlane(RemoteDeployments, RemoteSchedules, RemoteWork):
         del by
         return self._ask("POST", f"/flow_runs/{named(run)}/resume", Decision, body=GivenInputs(inputs), once=True)
 
-    def retry_flow_run(self, run: Run, by: str = "") -> Decision:
+    def retry_flow_run(self, run: Run, by: str = "", *, latest: bool = False) -> Decision:
         """Schedule an ended run again."""
         del by
-        return self._ask("POST", f"/flow_runs/{named(run)}/retry", Decision, once=True)
+        query = {"latest": "true"} if latest else None
+        return self._ask("POST", f"/flow_runs/{named(run)}/retry", Decision, query=query, once=True)
 
     def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
         """A new scheduled run that reuses what the old one completed, but these tasks."""

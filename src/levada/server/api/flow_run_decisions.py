@@ -79,9 +79,12 @@ def resume_flow_run(
     status_code=200,
     responses=answers(200, _DECISION, Decision, 404, 409),
 )
-async def retry_flow_run(wishes: TheWishes, run: str) -> Decision:
-    """Schedule an ended run again; what it completed is reused."""
-    return await wishes.granted(lambda by: proposing.retry(named(run), by))
+async def retry_flow_run(wishes: TheWishes, run: str, latest: bool = False) -> Decision:
+    """Schedule an ended run again; what it completed is reused.
+
+    It executes its own version of its deployment, or with `latest` that which is live now.
+    """
+    return await wishes.granted(lambda by: proposing.retry(named(run), by, latest=latest))
 
 
 @post(
