@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,12 @@ from levada.testing import eventually
 from levada.wire.filters import FlowRunQuery, LogQuery
 from levada.wire.objects import FlowRun
 from levada.wire.pools import WorkOrder
+from levada.worker.environments import Interpreters
 from levada.worker.explaining import why_it_ended
 from levada.worker.jobs import JobFolder
 from levada.worker.launchers import Launcher, Refused, Surroundings
 from levada.worker.launchers.registry import LAUNCHERS, make_launcher
+from levada.worker.launchers.warm import WarmLauncher
 from tests.unit.worker.conftest import FLOWS
 from tests.unit.worker.pool_in_memory import an_order
 
@@ -178,6 +181,41 @@ def test_what_a_run_changes_in_its_module_is_its_own(launcher: Launcher, code: P
     for _ in range(3):
         assert launcher.launch(an_order(code, "counting.py:up")).wait().exit_code == 0
     assert (code / "counts").read_text() == "1 1 1 "
+
+
+class Recycled(Interpreters):
+    """An interpreter whose warm processes fork twice, and then make room for others."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._script = folder / "python"
+        self._script.write_text(
+            f"#!/bin/sh\nexec {sys.executable} -c 'import sys; import levada.execution.warm as warm; "
+            'warm.MOST_RUNS = 2; sys.exit(warm.main(sys.argv[3:]))\' "$@"\n'
+        )
+        self._script.chmod(0o700)
+
+    def of(self, order: WorkOrder) -> str:
+        """The script."""
+        del order
+        return str(self._script)
+
+
+def test_a_warm_process_is_replaced_when_it_has_forked_often_enough(
+    surroundings: Surroundings, code: Path, tmp_path: Path
+) -> None:
+    (code / "forked.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom levada import flow\n@flow\ndef say():\n"
+        "    warm = Path(f'/proc/{os.getppid()}/stat').read_text().rpartition(')')[2].split()[1]\n"
+        "    with Path('warm').open('a') as file:\n        file.write(warm + ' ')\n"
+    )
+    launcher = WarmLauncher(surroundings, Recycled(tmp_path))
+    for _ in range(5):
+        assert launcher.launch(an_order(code, "forked.py:say")).wait().exit_code == 0
+    launcher.close()
+    warm = (code / "warm").read_text().split()
+    assert (warm[0], warm[2]) == (warm[1], warm[3])
+    assert len(set(warm)) == 3
 
 
 def test_a_module_that_cannot_be_kept_warm_is_told(surroundings: Surroundings, code: Path) -> None:
