@@ -6,7 +6,9 @@ fence                      what happens
 ```` ```python ````        runs; consecutive ones on a page are one program, until a block of another kind
 ```` ```python title=F ``  is written to the file F in the page's folder, for the commands that follow
 ```` ```sh ````            runs in that folder; ```` ```sh fails ```` must fail
-```` ```text ````          after an sh block: what it prints; ``…`` stands for anything
+```` ```sh background ```` is started there and goes on until the page ends: a worker, a server; it must not fail
+```` ```text ````          after an sh block: what it prints; ``…`` stands for anything. After one in the background the
+                           page waits until it is printed
 ```` ```… norun ````       is only shown
 =========================  =============================================================================
 """
@@ -71,6 +73,7 @@ class Command:
     Attributes:
         script: the commands.
         fails: whether it must fail.
+        background: whether it goes on while the rest of the page is tried.
         prints: lines that must be among what it prints.
         line: where it stands.
     """
@@ -78,6 +81,7 @@ class Command:
     script: str
     fails: bool
     line: int
+    background: bool = False
     prints: list[str] = field(default_factory=list)
 
 
@@ -119,7 +123,8 @@ def steps(page: Path) -> list[Step]:
             # Blank lines keep the numbers of the page, so that a traceback names the line of the page.
             last.source += "\n" * (block.line - 1 - last.source.count("\n")) + block.body
         elif block.language == "sh":
-            found.append(Command(block.body, "fails" in block.words, block.line))
+            background = "background" in block.words
+            found.append(Command(block.body, "fails" in block.words, block.line, background))
         elif block.language == "text" and isinstance(last, Command):
             last.prints += [line.rstrip() for line in block.body.splitlines() if line.strip()]
     return found

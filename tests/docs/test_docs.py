@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import levada
+from levada.testing import eventually
 from tests.docs.pages import DOCS, PAGES, ROOT, Command, File, Program, anchors, blocks, links, spans, steps
 
 RUNNABLE = [page for page in PAGES if steps(page)]
@@ -38,6 +41,58 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[
     return done.returncode, done.stdout + done.stderr
 
 
+class Background:
+    """A command that goes on while the rest of its page is tried, with the processes that it starts.
+
+    Args:
+        script: the commands.
+        where: the place on the page, for messages.
+        log: the file that gets what it prints.
+        folder: where it runs.
+        environment: its variables.
+    """
+
+    def __init__(self, script: str, where: str, log: Path, folder: Path, environment: dict[str, str]) -> None:
+        self.where, self.log = where, log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["bash", "-euo", "pipefail", "-c", script],
+                cwd=folder,
+                # Lines come as they are printed, as on a terminal.
+                env={**environment, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def output(self) -> str:
+        """What it has printed until now."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, lines: list[str]) -> None:
+        """Waits until it has printed all of these lines."""
+        eventually(
+            lambda: self.process.poll() not in {None, 0} or all(printed(line, self.output()) for line in lines),
+            timeout=60,
+        )
+        missing = [line for line in lines if not printed(line, self.output())]
+        assert not missing, f"{self.where}: not printed: {missing}\n{self.output()}"
+
+    def stop(self) -> None:
+        """Ends it as Ctrl-C would; kills what is left of it after that."""
+        early = self.process.poll()
+        if early is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+        try:
+            self.process.wait(30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        assert early in {None, 0}, f"{self.where}: ended with {early}\n{self.output()}"
+
+
 def printed(line: str, output: str) -> bool:
     """Whether an expected line, with … for anything, is among the lines that were printed."""
     wanted = ".*".join(re.escape(part) for part in re.split(r"\s*…\s*", re.sub(r"[ \t]+", " ", line.strip())))
@@ -49,22 +104,27 @@ def test_the_code_of_a_page_runs_as_it_stands_there(page, tmp_path) -> None:
     environment = surroundings(tmp_path)
     folder = tmp_path / "reader"
     folder.mkdir()
-    for step in steps(page):
-        where = f"{name_of(page)}:{step.line}"
-        match step:
-            case File(name, content):
-                (folder / name).write_text(content, encoding="utf-8")
-            case Program(source):
-                program = folder / "page.py"
-                program.write_text(source, encoding="utf-8")
-                code, output = run([sys.executable, "-W", "error", program.name], folder, environment)
-                assert code == 0, f"{where}\n{output}"
-                program.unlink()
-            case Command(script, fails):
-                code, output = run(["bash", "-euo", "pipefail", "-c", script], folder, environment)
-                assert (code != 0) == fails, f"{where}\n{output}"
-                missing = [line for line in step.prints if not printed(line, output)]
-                assert not missing, f"{where}: not printed: {missing}\n{output}"
+    with contextlib.ExitStack() as going:
+        for step in steps(page):
+            where = f"{name_of(page)}:{step.line}"
+            match step:
+                case File(name, content):
+                    (folder / name).write_text(content, encoding="utf-8")
+                case Program(source):
+                    program = folder / "page.py"
+                    program.write_text(source, encoding="utf-8")
+                    code, output = run([sys.executable, "-W", "error", program.name], folder, environment)
+                    assert code == 0, f"{where}\n{output}"
+                    program.unlink()
+                case Command(script, background=True):
+                    started = Background(script, where, tmp_path / f"{step.line}.log", folder, environment)
+                    going.callback(started.stop)
+                    started.wait_for(step.prints)
+                case Command(script, fails):
+                    code, output = run(["bash", "-euo", "pipefail", "-c", script], folder, environment)
+                    assert (code != 0) == fails, f"{where}\n{output}"
+                    missing = [line for line in step.prints if not printed(line, output)]
+                    assert not missing, f"{where}: not printed: {missing}\n{output}"
 
 
 def test_most_code_that_is_shown_is_run() -> None:
