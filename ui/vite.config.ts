@@ -26,7 +26,7 @@ function packed(): Plugin {
     configResolved(config) {
       folder = config.build.outDir;
     },
-    closeBundle() {
+    writeBundle() {
       for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
         if (!/\.(js|css|html|svg)$/.test(name)) continue;
         const content = readFileSync(join(folder, name));
@@ -42,6 +42,9 @@ export default defineConfig({
   plugins: [react(), tailwindcss(), packed()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { outDir: PAGE, emptyOutDir: true, target: "es2022", reportCompressedSize: false },
-  server: { proxy: { "/api": SERVER } },
+  server: {
+    // The server wants changes to come from a page of its own: what passes here does.
+    proxy: { "/api": { target: SERVER, changeOrigin: true, headers: { origin: SERVER } } },
+  },
   test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/lib/testing.ts"] },
 });

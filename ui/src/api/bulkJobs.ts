@@ -23,13 +23,15 @@ export function bulkDone(state: string | undefined): boolean {
 export function bulkJob(id: string) {
   return queryOptions({
     queryKey: ["bulk-jobs", id] as const,
-    queryFn: ({ signal }) => asked(api.GET("/api/bulk_jobs/{job}", { params: { path: { job: id } }, signal })),
+    queryFn: ({ signal }) =>
+      asked(api.GET("/api/bulk_jobs/{job}", { params: { path: { job: id } }, signal })),
     refetchInterval: (query) => (bulkDone(query.state.data?.state) ? false : 500),
   });
 }
 
 export function useCancelBulk() {
   return useMutation({
-    mutationFn: (job: string) => asked(api.POST("/api/bulk_jobs/{job}/cancel", { params: { path: { job } } })),
+    mutationFn: (job: string) =>
+      asked(api.POST("/api/bulk_jobs/{job}/cancel", { params: { path: { job } } })),
   });
 }

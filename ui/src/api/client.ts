@@ -33,11 +33,17 @@ const guard: Middleware = {
     return request;
   },
   onError({ error }) {
-    return new ApiProblem(0, `The server does not answer (${error instanceof Error ? error.message : "no connection"}).`);
+    return new ApiProblem(
+      0,
+      `The server does not answer (${error instanceof Error ? error.message : "no connection"}).`,
+    );
   },
 };
 
-export const api = createClient<paths>({ baseUrl: "", querySerializer: { array: { style: "form", explode: true } } });
+export const api = createClient<paths>({
+  baseUrl: "",
+  querySerializer: { array: { style: "form", explode: true } },
+});
 api.use(guard);
 
 interface Answer<T> {
@@ -55,7 +61,11 @@ export async function asked<T>(answer: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await answer;
   if (response.ok) return data as T;
   if (isProblem(error)) {
-    throw new ApiProblem(response.status, error.detail ?? error.title ?? response.statusText, error.fields ?? []);
+    throw new ApiProblem(
+      response.status,
+      error.detail ?? error.title ?? response.statusText,
+      error.fields ?? [],
+    );
   }
   throw new ApiProblem(response.status, `The server answered ${response.status} ${response.statusText}.`);
 }

@@ -27,7 +27,9 @@ export function flowRunList(query: FlowRunQuery) {
   return infiniteQueryOptions({
     queryKey: flowRunKeys.list(query),
     queryFn: ({ pageParam, signal }) =>
-      asked(api.POST("/api/flow_runs/filter", { body: { limit: PAGE, ...query, cursor: pageParam }, signal })),
+      asked(
+        api.POST("/api/flow_runs/filter", { body: { limit: PAGE, ...query, cursor: pageParam }, signal }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? null,
     refetchInterval: () => pollWhileAway(),
@@ -36,7 +38,10 @@ export function flowRunList(query: FlowRunQuery) {
 }
 
 /** Put a run that a stream told of in its place in a list, when it is in it. Says whether it was. */
-export function patched(data: InfiniteData<FlowRunPage> | undefined, run: FlowRun): InfiniteData<FlowRunPage> | undefined {
+export function patched(
+  data: InfiniteData<FlowRunPage> | undefined,
+  run: FlowRun,
+): InfiniteData<FlowRunPage> | undefined {
   if (data === undefined) return undefined;
   let found = false;
   const pages = data.pages.map((page) => {
@@ -50,7 +55,8 @@ export function patched(data: InfiniteData<FlowRunPage> | undefined, run: FlowRu
 export function flowRun(id: string) {
   return queryOptions({
     queryKey: flowRunKeys.one(id),
-    queryFn: ({ signal }) => asked(api.GET("/api/flow_runs/{run}", { params: { path: { run: id } }, signal })),
+    queryFn: ({ signal }) =>
+      asked(api.GET("/api/flow_runs/{run}", { params: { path: { run: id } }, signal })),
     refetchInterval: () => pollWhileAway(),
   });
 }
@@ -58,7 +64,8 @@ export function flowRun(id: string) {
 export function flowRunWhy(id: string, state: string) {
   return queryOptions({
     queryKey: [...flowRunKeys.one(id), "why", state] as const,
-    queryFn: ({ signal }) => asked(api.GET("/api/flow_runs/{run}/why", { params: { path: { run: id } }, signal })),
+    queryFn: ({ signal }) =>
+      asked(api.GET("/api/flow_runs/{run}/why", { params: { path: { run: id } }, signal })),
     refetchInterval: 10_000, // a reason changes without the run changing: a worker comes, a slot is given back
   });
 }
@@ -76,7 +83,13 @@ export function history(query: FlowRunQuery, start: string, end: string, buckets
   return queryOptions({
     queryKey: ["flow-runs", "history", query, start, end, buckets] as const,
     queryFn: ({ signal }) =>
-      asked(api.POST("/api/flow_runs/history", { body: query, params: { query: { start, end, buckets } }, signal })),
+      asked(
+        api.POST("/api/flow_runs/history", {
+          body: query,
+          params: { query: { start, end, buckets } },
+          signal,
+        }),
+      ),
     placeholderData: keepPreviousData,
   });
 }

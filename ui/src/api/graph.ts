@@ -17,7 +17,9 @@ export function runGraph(id: string) {
       let whole: Graph | undefined;
       do {
         const query = cursor === undefined ? {} : { cursor };
-        const page = await asked(api.GET("/api/flow_runs/{run}/graph", { params: { path: { run: id }, query }, signal }));
+        const page = await asked(
+          api.GET("/api/flow_runs/{run}/graph", { params: { path: { run: id }, query }, signal }),
+        );
         whole = whole === undefined ? page : { ...page, nodes: [...whole.nodes, ...page.nodes] };
         cursor = page.next ?? undefined;
       } while (cursor !== undefined && whole.nodes.length < MOST_NODES);

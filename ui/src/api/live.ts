@@ -64,7 +64,9 @@ export function listen({ path, kinds, hear, back }: Subscription): () => void {
       if (source?.readyState === EventSource.CLOSED) again = setTimeout(open, POLL_MS);
     };
     for (const kind of kinds) {
-      source.addEventListener(kind, (message) => hear(kind, JSON.parse((message as MessageEvent<string>).data)));
+      source.addEventListener(kind, (message) =>
+        hear(kind, JSON.parse((message as MessageEvent<string>).data)),
+      );
     }
   };
   open();
@@ -91,7 +93,12 @@ export function throttled(act: () => void, milliseconds: number): { (): void; ca
 }
 
 /** A stream for as long as a component shows something of it. `null` as path listens to nothing. */
-export function useStream(path: string | null, kinds: readonly Kind[], hear: Subscription["hear"], back?: () => void): void {
+export function useStream(
+  path: string | null,
+  kinds: readonly Kind[],
+  hear: Subscription["hear"],
+  back?: () => void,
+): void {
   const wanted = kinds.join(" ");
   useEffect(() => {
     if (path === null) return;

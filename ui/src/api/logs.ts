@@ -12,7 +12,12 @@ export function logList(query: LogQuery) {
   return infiniteQueryOptions({
     queryKey: ["logs", query] as const,
     queryFn: ({ pageParam, signal }) =>
-      asked(api.POST("/api/logs/filter", { body: { limit: PAGE, newest_first: true, ...query, cursor: pageParam }, signal })),
+      asked(
+        api.POST("/api/logs/filter", {
+          body: { limit: PAGE, newest_first: true, ...query, cursor: pageParam },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? null,
     staleTime: Infinity, // the stream brings what is new

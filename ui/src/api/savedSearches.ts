@@ -23,7 +23,8 @@ export function useSaveSearch(page: string) {
 export function useDeleteSearch(page: string) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (search: string) => asked(api.DELETE("/api/saved_searches/{search}", { params: { path: { search } } })),
+    mutationFn: (search: string) =>
+      asked(api.DELETE("/api/saved_searches/{search}", { params: { path: { search } } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["saved-searches", page] }),
   });
 }

@@ -21,7 +21,8 @@ export function taskRunList(query: TaskRunQuery) {
 export function taskRun(id: string) {
   return queryOptions({
     queryKey: ["task-runs", "one", id] as const,
-    queryFn: ({ signal }) => asked(api.GET("/api/task_runs/{task}", { params: { path: { task: id } }, signal })),
+    queryFn: ({ signal }) =>
+      asked(api.GET("/api/task_runs/{task}", { params: { path: { task: id } }, signal })),
     refetchInterval: () => pollWhileAway(),
   });
 }

@@ -15,12 +15,15 @@ function isRow(value: unknown): value is Row {
 /** The rows of a table artifact: a list of rows, or columns of values. */
 export function rowsOf(data: unknown): Row[] | null {
   const value: unknown = typeof data === "string" ? parsed(data) : data;
-  if (Array.isArray(value)) return value.map((one: unknown, index) => (isRow(one) ? one : { "": one, "#": index }));
+  if (Array.isArray(value))
+    return value.map((one: unknown, index) => (isRow(one) ? one : { "": one, "#": index }));
   if (!isRow(value)) return null;
   const columns = Object.entries(value);
   const length = Math.max(0, ...columns.map(([, column]) => (Array.isArray(column) ? column.length : 0)));
   return Array.from({ length }, (_, index) =>
-    Object.fromEntries(columns.map(([name, column]) => [name, Array.isArray(column) ? (column as unknown[])[index] : column])),
+    Object.fromEntries(
+      columns.map(([name, column]) => [name, Array.isArray(column) ? (column as unknown[])[index] : column]),
+    ),
   );
 }
 
@@ -38,7 +41,11 @@ function safe(url: unknown): string | null {
 }
 
 function text(value: unknown): string {
-  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+  return typeof value === "string"
+    ? value
+    : value === undefined || value === null
+      ? ""
+      : JSON.stringify(value);
 }
 
 /** An artifact as it is meant to be seen. */
@@ -57,13 +64,22 @@ export function ArtifactView({ type, data }: { type: string; data: unknown }) {
     }
     case "image": {
       const source = safe(data) ?? safe(isRow(data) ? data["image_url"] : null);
-      return source === null ? <Json value={data} /> : <img src={source} alt="What the artifact shows" className="max-h-[60vh] max-w-full" />;
+      return source === null ? (
+        <Json value={data} />
+      ) : (
+        <img src={source} alt="What the artifact shows" className="max-h-[60vh] max-w-full" />
+      );
     }
     case "progress": {
       const share = Math.min(100, Math.max(0, Number(data)));
       return (
         <div className="flex items-center gap-3">
-          <progress className="h-2.5 w-full accent-[var(--accent)]" max={100} value={share} aria-label="Progress" />
+          <progress
+            className="h-2.5 w-full accent-[var(--accent)]"
+            max={100}
+            value={share}
+            aria-label="Progress"
+          />
           <span>{share.toFixed(0)} %</span>
         </div>
       );
@@ -101,7 +117,11 @@ function Table({ rows }: { rows: Row[] }) {
           ))}
         </tbody>
       </table>
-      {rows.length > MOST_ROWS && <p className="p-2 text-xs text-ink-3">The first {MOST_ROWS} of {rows.length.toLocaleString()} rows.</p>}
+      {rows.length > MOST_ROWS && (
+        <p className="p-2 text-xs text-ink-3">
+          The first {MOST_ROWS} of {rows.length.toLocaleString()} rows.
+        </p>
+      )}
     </div>
   );
 }

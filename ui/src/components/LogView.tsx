@@ -56,7 +56,13 @@ export function LogView({ about, live, download, line, onLine }: LogViewProps) {
             setText(typeof found === "string" ? found.trim() : "");
           }}
         >
-          <Input type="search" name="text" placeholder="Search all lines on the server, press Enter" aria-label="Search the log" className="max-w-md" />
+          <Input
+            type="search"
+            name="text"
+            placeholder="Search all lines on the server, press Enter"
+            aria-label="Search the log"
+            className="max-w-md"
+          />
         </form>
         <Select aria-label="Level" value={level} onChange={(event) => setLevel(Number(event.target.value))}>
           {LEVELS.map(([value, words]) => (
@@ -66,7 +72,10 @@ export function LogView({ about, live, download, line, onLine }: LogViewProps) {
           ))}
         </Select>
         {download !== undefined && (
-          <a className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line px-3 text-sm hover:bg-sunken" href={download}>
+          <a
+            className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line px-3 text-sm hover:bg-sunken"
+            href={download}
+          >
             <Download size={14} aria-hidden /> Download
           </a>
         )}
@@ -76,13 +85,26 @@ export function LogView({ about, live, download, line, onLine }: LogViewProps) {
   );
 }
 
-function Lines({ query, live, line, onLine }: { query: LogQuery; live: boolean; line?: number | undefined; onLine?: ((line: number) => void) | undefined }) {
+function Lines({
+  query,
+  live,
+  line,
+  onLine,
+}: {
+  query: LogQuery;
+  live: boolean;
+  line?: number | undefined;
+  onLine?: ((line: number) => void) | undefined;
+}) {
   const found = useInfiniteQuery(logList(query));
   const [fresh, setFresh] = useState<Log[]>([]);
   const [follow, setFollow] = useState(live && line === undefined);
   const box = useRef<HTMLDivElement>(null);
   const first = found.data?.pages[0]?.items[0];
-  const opened = useMemo(() => (first === undefined ? null : String(Date.parse(first.timestamp) * 1000)), [first]);
+  const opened = useMemo(
+    () => (first === undefined ? null : String(Date.parse(first.timestamp) * 1000)),
+    [first],
+  );
   // Before the first page is there nobody knows after which line to listen.
   useStream(found.data === undefined || !live ? null : logStream(query, opened), ["log"], (_kind, value) => {
     setFresh((before) => [...before, value as Log]);
@@ -111,7 +133,11 @@ function Lines({ query, live, line, onLine }: { query: LogQuery; live: boolean; 
   if (found.isPending) return <Loading rows={8} />;
   if (found.error !== null) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
   if (items.length === 0) {
-    return <Empty title={live ? "No lines yet." : "No lines."}>Lines of get_run_logger(), and what is printed with log_prints=True, are here.</Empty>;
+    return (
+      <Empty title={live ? "No lines yet." : "No lines."}>
+        Lines of get_run_logger(), and what is printed with log_prints=True, are here.
+      </Empty>
+    );
   }
   return (
     <>
@@ -127,7 +153,12 @@ function Lines({ query, live, line, onLine }: { query: LogQuery; live: boolean; 
       >
         {found.hasNextPage && (
           <div className="p-1 text-center">
-            <Button size="small" look="ghost" disabled={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
+            <Button
+              size="small"
+              look="ghost"
+              disabled={found.isFetchingNextPage}
+              onClick={() => void found.fetchNextPage()}
+            >
               {found.isFetchingNextPage ? "Loading …" : "Earlier lines"}
             </Button>
           </div>
@@ -136,7 +167,13 @@ function Lines({ query, live, line, onLine }: { query: LogQuery; live: boolean; 
           {list.getVirtualItems().map((one) => {
             const item = items[one.index];
             return item === undefined ? null : (
-              <div key={one.key} data-index={one.index} ref={list.measureElement} className="absolute top-0 left-0 w-full" style={{ transform: `translateY(${one.start}px)` }}>
+              <div
+                key={one.key}
+                data-index={one.index}
+                ref={list.measureElement}
+                className="absolute top-0 left-0 w-full"
+                style={{ transform: `translateY(${one.start}px)` }}
+              >
                 <Line log={item} marked={item.id === line} onLine={onLine} />
               </div>
             );
@@ -150,7 +187,12 @@ function Lines({ query, live, line, onLine }: { query: LogQuery; live: boolean; 
         </span>
         {live && (
           <label className="flex items-center gap-1.5">
-            <input type="checkbox" className="accent-[var(--accent)]" checked={follow} onChange={(event) => setFollow(event.target.checked)} />
+            <input
+              type="checkbox"
+              className="accent-[var(--accent)]"
+              checked={follow}
+              onChange={(event) => setFollow(event.target.checked)}
+            />
             Follow
           </label>
         )}
@@ -166,12 +208,26 @@ function Lag({ last }: { last: Log | undefined }) {
   return <span> · last line {seconds} s ago</span>;
 }
 
-function Line({ log, marked, onLine }: { log: Log; marked: boolean; onLine?: ((line: number) => void) | undefined }) {
+function Line({
+  log,
+  marked,
+  onLine,
+}: {
+  log: Log;
+  marked: boolean;
+  onLine?: ((line: number) => void) | undefined;
+}) {
   const moment = new Date(log.timestamp);
   const { word, colour } = levelOf(log.level);
   return (
     <div className={`flex gap-3 px-3 py-0.5 hover:bg-sunken ${marked ? "bg-accent-soft" : ""}`}>
-      <button type="button" className="shrink-0 text-ink-3 hover:underline" title={exactTime(moment)} aria-label="Link to this line" onClick={() => onLine?.(log.id)}>
+      <button
+        type="button"
+        className="shrink-0 text-ink-3 hover:underline"
+        title={exactTime(moment)}
+        aria-label="Link to this line"
+        onClick={() => onLine?.(log.id)}
+      >
         {clockTime(moment)}
       </button>
       <span className="w-11 shrink-0 font-semibold" style={{ color: colour }}>
@@ -179,7 +235,10 @@ function Line({ log, marked, onLine }: { log: Log; marked: boolean; onLine?: ((l
       </span>
       <span className="min-w-0 whitespace-pre-wrap">
         {pieces(log.message).map((piece, index) => (
-          <span key={index} style={{ color: piece.colour, fontWeight: piece.bold === true ? 600 : undefined }}>
+          <span
+            key={index}
+            style={{ color: piece.colour, fontWeight: piece.bold === true ? 600 : undefined }}
+          >
             {piece.text}
           </span>
         ))}

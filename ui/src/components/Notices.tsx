@@ -24,7 +24,10 @@ export function Empty({ title, children, command }: EmptyProps) {
 /** Something could not be read or done, and what to do. */
 export function Trouble({ problem, retry }: { problem: unknown; retry?: () => void }) {
   return (
-    <div role="alert" className="m-4 flex items-center justify-between gap-3 rounded-md border border-danger/40 bg-danger/5 px-3 py-2 text-sm">
+    <div
+      role="alert"
+      className="m-4 flex items-center justify-between gap-3 rounded-md border border-danger/40 bg-danger/5 px-3 py-2 text-sm"
+    >
       <span className="min-w-0 break-words">{messageOf(problem)}</span>
       {retry !== undefined && (
         <Button size="small" onClick={retry}>
@@ -39,7 +42,11 @@ export function Loading({ rows = 4 }: { rows?: number }) {
   return (
     <div role="status" aria-label="Loading" className="space-y-2 p-4">
       {Array.from({ length: rows }, (_, index) => (
-        <div key={index} className="h-5 animate-pulse rounded bg-sunken" style={{ width: `${90 - index * 9}%` }} />
+        <div
+          key={index}
+          className="h-5 animate-pulse rounded bg-sunken"
+          style={{ width: `${90 - index * 9}%` }}
+        />
       ))}
     </div>
   );

@@ -6,13 +6,16 @@ import { useQuery } from "@tanstack/react-query";
 
 import { flowRunSearch } from "@/api/search";
 import { Dialog } from "@/components/ui/dialog";
-import { PLACES } from "@/components/Shell";
+import { PLACES } from "@/components/places";
 import { StateBadge } from "@/components/StateBadge";
 import { setTheme } from "@/lib/theme";
 
 /** Whether keys that are pressed belong to something that is written into. */
 function writing(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 const SHEET: [string, string][] = [
@@ -109,7 +112,9 @@ export function Palette() {
               ))}
             </Command.Group>
             <Command.Group heading="Do">
-              <Command.Item onSelect={go(() => void navigate({ to: "/runs", search: { state: ["FAILED", "CRASHED"] } }))}>
+              <Command.Item
+                onSelect={go(() => void navigate({ to: "/runs", search: { state: ["FAILED", "CRASHED"] } }))}
+              >
                 Show what failed
               </Command.Item>
               <Command.Item onSelect={go(() => setTheme("dark"))}>Dark colours</Command.Item>

@@ -46,7 +46,13 @@ export function Rows<T>(given: RowsProps<T>) {
   return (
     // A box that scrolls must be reachable by keyboard, though nothing in it can be pressed.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div ref={box} className={className ?? "max-h-[70vh] overflow-auto"} tabIndex={0} role="region" aria-label={label}>
+    <div
+      ref={box}
+      className={className ?? "max-h-[70vh] overflow-auto"}
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+    >
       <ul className="relative" style={{ height: list.getTotalSize() }}>
         {drawn.map((one) => {
           const item = items[one.index];

@@ -1,48 +1,33 @@
 import { Link, Outlet } from "@tanstack/react-router";
-import {
-  Activity,
-  Boxes,
-  CalendarClock,
-  Gauge,
-  Layers,
-  Menu as MenuIcon,
-  Package,
-  Play,
-  Settings,
-  SlidersHorizontal,
-  Variable,
-  X,
-} from "lucide-react";
+import { Menu as MenuIcon, X } from "lucide-react";
 import { useState } from "react";
 
 import { useLiveTrouble } from "@/api/live";
 import { Palette } from "@/components/Palette";
+import { PLACES } from "@/components/places";
 import { ThemeMenu } from "@/components/ThemeMenu";
 import { Button } from "@/components/ui/button";
 import { classes } from "@/lib/classes";
-
-export const PLACES = [
-  { to: "/", text: "Dashboard", icon: Gauge, keys: "g d" },
-  { to: "/runs", text: "Runs", icon: Play, keys: "g r" },
-  { to: "/flows", text: "Flows", icon: Layers, keys: "g f" },
-  { to: "/deployments", text: "Deployments", icon: CalendarClock, keys: "g p" },
-  { to: "/work-pools", text: "Work pools", icon: Boxes, keys: "g w" },
-  { to: "/variables", text: "Variables", icon: Variable, keys: "g v" },
-  { to: "/events", text: "Events", icon: Activity, keys: "g e" },
-  { to: "/concurrency", text: "Concurrency", icon: SlidersHorizontal, keys: "g c" },
-  { to: "/artifacts", text: "Artifacts", icon: Package, keys: "g a" },
-  { to: "/settings", text: "Settings", icon: Settings, keys: "g s" },
-] as const;
 
 /** What is around every page: where one can go, and whether what is shown is current. */
 export function Shell() {
   const [open, setOpen] = useState(false);
   return (
     <div className="flex h-full">
-      <a href="#main" className="sr-only z-50 rounded bg-accent px-3 py-2 text-accent-ink focus:not-sr-only focus:fixed focus:top-2 focus:left-2">
+      <a
+        href="#main"
+        className="sr-only z-50 rounded bg-accent px-3 py-2 text-accent-ink focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
+      >
         To the content
       </a>
-      {open && <button type="button" aria-label="Close the menu" className="fixed inset-0 z-20 bg-black/40 md:hidden" onClick={() => setOpen(false)} />}
+      {open && (
+        <button
+          type="button"
+          aria-label="Close the menu"
+          className="fixed inset-0 z-20 bg-black/40 md:hidden"
+          onClick={() => setOpen(false)}
+        />
+      )}
       <aside
         className={classes(
           "fixed inset-y-0 left-0 z-30 flex w-52 shrink-0 flex-col border-r border-line bg-surface transition-transform md:static md:translate-x-0",
@@ -50,11 +35,21 @@ export function Shell() {
         )}
       >
         <div className="flex h-12 items-center justify-between px-4">
-          <Link to="/" className="flex items-center gap-2 text-base font-semibold" onClick={() => setOpen(false)}>
+          <Link
+            to="/"
+            className="flex items-center gap-2 text-base font-semibold"
+            onClick={() => setOpen(false)}
+          >
             <img src="/favicon.svg" alt="" width={22} height={22} />
             Levada
           </Link>
-          <Button look="ghost" size="icon" className="md:hidden" aria-label="Close the menu" onClick={() => setOpen(false)}>
+          <Button
+            look="ghost"
+            size="icon"
+            className="md:hidden"
+            aria-label="Close the menu"
+            onClick={() => setOpen(false)}
+          >
             <X size={16} />
           </Button>
         </div>

@@ -43,7 +43,8 @@ function after(look: Omit<Piece, "text">, codes: string): Omit<Piece, "text"> {
     else if (code === 1) made.bold = true;
     else if (code === 22) delete made.bold;
     else if (code === 39) delete made.colour;
-    else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) made.colour = COLOURS[code % 10] ?? "inherit";
+    else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97))
+      made.colour = COLOURS[code % 10] ?? "inherit";
   }
   return made;
 }

@@ -66,7 +66,11 @@ export function instant(text: string | null | undefined): Date | null {
 }
 
 /** Seconds between two moments; until now when the second is not there yet. */
-export function secondsBetween(start: string | null | undefined, end: string | null | undefined, now: Date): number | null {
+export function secondsBetween(
+  start: string | null | undefined,
+  end: string | null | undefined,
+  now: Date,
+): number | null {
   const from = instant(start);
   if (from === null) return null;
   return ((instant(end) ?? now).getTime() - from.getTime()) / 1000;

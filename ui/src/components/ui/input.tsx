@@ -34,7 +34,10 @@ export function Field({ label, hint, problem, children }: FieldProps) {
         {label}
       </label>
       {children({ id, "aria-describedby": `${id}-hint`, "aria-invalid": problem !== undefined })}
-      <p id={`${id}-hint`} className={classes("text-xs", problem === undefined ? "text-ink-3" : "text-danger")}>
+      <p
+        id={`${id}-hint`}
+        className={classes("text-xs", problem === undefined ? "text-ink-3" : "text-danger")}
+      >
         {problem ?? hint}
       </p>
     </div>

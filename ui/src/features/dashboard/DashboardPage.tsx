@@ -66,7 +66,10 @@ export function DashboardPage() {
           {counts.error !== null ? (
             <Trouble problem={counts.error} retry={() => void counts.refetch()} />
           ) : nothing ? (
-            <Empty title="No runs in this time." command={`export LEVADA_API_URL=${location.origin}/api\npython my_flow.py`}>
+            <Empty
+              title="No runs in this time."
+              command={`export LEVADA_API_URL=${location.origin}/api\npython my_flow.py`}
+            >
               A flow that runs with this server&apos;s address in its environment shows up here at once.
             </Empty>
           ) : (
@@ -86,7 +89,11 @@ export function DashboardPage() {
         <Runs
           className="lg:col-span-2"
           title="Running and waiting"
-          filters={{ range: "30d", state: ["RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING"], ...(search.tag ? { tag: search.tag } : {}) }}
+          filters={{
+            range: "30d",
+            state: ["RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING"],
+            ...(search.tag ? { tag: search.tag } : {}),
+          }}
           opened={opened}
           none="Nothing runs or waits now."
         />
@@ -106,7 +113,10 @@ interface RunsProps {
 
 function Runs({ title, filters, opened, none, className }: RunsProps) {
   const key = JSON.stringify(filters);
-  const query = useMemo(() => ({ ...queryOf(JSON.parse(key) as RunFilters, opened), limit: FEW + 1 }), [key, opened]);
+  const query = useMemo(
+    () => ({ ...queryOf(JSON.parse(key) as RunFilters, opened), limit: FEW + 1 }),
+    [key, opened],
+  );
   const runs = useRuns(query);
   return (
     <Card
@@ -145,17 +155,26 @@ function Pools() {
   });
   return (
     <Card title="Work pools">
-      <List empty="No work pool yet: `levada work-pool create team` makes one." pending={found.isPending} problem={found.error}>
+      <List
+        empty="No work pool yet: `levada work-pool create team` makes one."
+        pending={found.isPending}
+        problem={found.error}
+      >
         {(found.data ?? []).map((pool) => (
           <li key={pool.spec.name} className="px-4 py-2 text-sm">
             <div className="flex items-center justify-between gap-2">
-              <Link to="/work-pools/$pool" params={{ pool: pool.spec.name }} className="truncate font-medium hover:underline">
+              <Link
+                to="/work-pools/$pool"
+                params={{ pool: pool.spec.name }}
+                className="truncate font-medium hover:underline"
+              >
                 {pool.spec.name}
               </Link>
               <span className="text-xs text-ink-3">{pool.spec.paused === true ? "paused" : pool.status}</span>
             </div>
             <p className="text-xs text-ink-2">
-              {pool.workers_online ?? 0} {pool.workers_online === 1 ? "worker" : "workers"} · {pool.active ?? 0}
+              {pool.workers_online ?? 0} {pool.workers_online === 1 ? "worker" : "workers"} ·{" "}
+              {pool.active ?? 0}
               {pool.spec.slots != null ? ` of ${pool.spec.slots}` : ""} taken · {pool.waiting ?? 0} waiting
             </p>
           </li>
@@ -170,15 +189,24 @@ function Upcoming({ opened }: { opened: number }) {
   const found = useQuery({
     queryKey: ["deployments", "upcoming", until] as const,
     queryFn: ({ signal }) =>
-      asked(api.POST("/api/deployments/upcoming", { params: { query: { until, limit: 10 } }, body: {}, signal })),
+      asked(
+        api.POST("/api/deployments/upcoming", { params: { query: { until, limit: 10 } }, body: {}, signal }),
+      ),
     refetchInterval: 30_000,
   });
   return (
     <Card title="Next 24 hours">
       <List empty="Nothing is scheduled." pending={found.isPending} problem={found.error}>
         {(found.data ?? []).map((one) => (
-          <li key={`${one.schedule_id} ${one.nominal}`} className="flex justify-between gap-3 px-4 py-2 text-sm">
-            <Link to="/deployments/$deployment" params={{ deployment: one.deployment_id }} className="min-w-0 truncate hover:underline">
+          <li
+            key={`${one.schedule_id} ${one.nominal}`}
+            className="flex justify-between gap-3 px-4 py-2 text-sm"
+          >
+            <Link
+              to="/deployments/$deployment"
+              params={{ deployment: one.deployment_id }}
+              className="min-w-0 truncate hover:underline"
+            >
               <span className="text-ink-2">{one.flow_name}</span> / {one.deployment_name}
             </Link>
             <span className="shrink-0 text-xs text-ink-2">
@@ -191,7 +219,17 @@ function Upcoming({ opened }: { opened: number }) {
   );
 }
 
-function List({ children, empty, pending, problem }: { children: ReactNode[]; empty: string; pending: boolean; problem: unknown }) {
+function List({
+  children,
+  empty,
+  pending,
+  problem,
+}: {
+  children: ReactNode[];
+  empty: string;
+  pending: boolean;
+  problem: unknown;
+}) {
   if (pending) return <Loading rows={3} />;
   if (problem != null) return <Trouble problem={problem} />;
   if (children.length === 0) return <p className="px-4 py-6 text-center text-sm text-ink-3">{empty}</p>;

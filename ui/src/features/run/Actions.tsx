@@ -12,7 +12,10 @@ import { isFinal } from "@/lib/states";
 
 const SURE: Partial<Record<RunAction, { title: string; does: string }>> = {
   cancel: { title: "Cancel this run?", does: "It is asked to stop now, and killed after its grace period." },
-  delete: { title: "Delete this run?", does: "Its task runs, logs and artifacts go with it. This cannot be undone." },
+  delete: {
+    title: "Delete this run?",
+    does: "Its task runs, logs and artifacts go with it. This cannot be undone.",
+  },
 };
 
 const TOLD: Record<RunAction, string> = {
@@ -67,7 +70,9 @@ export function Actions({ run }: { run: FlowRun }) {
         }
       >
         {run.state_type === "RUNNING" && <MenuItem onSelect={() => begin("suspend")}>Suspend</MenuItem>}
-        {ended && <MenuItem onSelect={() => begin("fork")}>Fork: a new run that reuses what this one did</MenuItem>}
+        {ended && (
+          <MenuItem onSelect={() => begin("fork")}>Fork: a new run that reuses what this one did</MenuItem>
+        )}
         <MenuItem onSelect={() => setSetting(true)}>Change the state …</MenuItem>
         <MenuItem onSelect={() => void navigator.clipboard.writeText(run.id)}>Copy the id</MenuItem>
         <MenuLine />

@@ -12,7 +12,12 @@ export function EventList({ run }: { run: string }) {
   const found = useInfiniteQuery({
     queryKey: ["events", "of-run", run] as const,
     queryFn: ({ pageParam, signal }) =>
-      asked(api.POST("/api/events/filter", { body: { flow_run_ids: [run], limit: 100, cursor: pageParam }, signal })),
+      asked(
+        api.POST("/api/events/filter", {
+          body: { flow_run_ids: [run], limit: 100, cursor: pageParam },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? null,
   });
@@ -27,7 +32,11 @@ export function EventList({ run }: { run: string }) {
         pending={found.isPending}
         problem={found.error}
         retry={() => void found.refetch()}
-        more={{ has: found.hasNextPage, busy: found.isFetchingNextPage, load: () => void found.fetchNextPage() }}
+        more={{
+          has: found.hasNextPage,
+          busy: found.isFetchingNextPage,
+          load: () => void found.fetchNextPage(),
+        }}
         row={(event) => (
           <details className="px-4 py-1.5">
             <summary className="flex cursor-pointer gap-4 text-sm">

@@ -10,14 +10,20 @@ import { Card } from "@/components/ui/card";
 export function RunArtifacts({ run }: { run: string }) {
   const found = useQuery({
     queryKey: ["artifacts", "of-run", run] as const,
-    queryFn: ({ signal }) => asked(api.POST("/api/artifacts/filter", { body: { flow_run_ids: [run], limit: 200 }, signal })),
+    queryFn: ({ signal }) =>
+      asked(api.POST("/api/artifacts/filter", { body: { flow_run_ids: [run], limit: 200 }, signal })),
   });
   if (found.isPending) return <Loading />;
   if (found.error !== null) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
   if (found.data.items.length === 0) {
     return (
       <Card>
-        <Empty title="No artifacts." command={'from levada.artifacts import create_markdown_artifact\ncreate_markdown_artifact("# Done", key="report")'}>
+        <Empty
+          title="No artifacts."
+          command={
+            'from levada.artifacts import create_markdown_artifact\ncreate_markdown_artifact("# Done", key="report")'
+          }
+        >
           Reports, tables, links, images and progress that a run leaves for people to look at.
         </Empty>
       </Card>
@@ -28,7 +34,9 @@ export function RunArtifacts({ run }: { run: string }) {
       {found.data.items.map((artifact) => (
         <Card key={artifact.id} title={artifact.key ?? artifact.type} aside={<At at={artifact.created} />}>
           <div className="p-4">
-            {artifact.description != null && <p className="mb-2 text-sm text-ink-2">{artifact.description}</p>}
+            {artifact.description != null && (
+              <p className="mb-2 text-sm text-ink-2">{artifact.description}</p>
+            )}
             <ArtifactView type={artifact.type} data={artifact.data} />
           </div>
         </Card>

@@ -64,7 +64,8 @@ export function RunPage() {
   const about = useMemo(() => ({ flow_run_ids: run === undefined ? [] : [run.id] }), [run?.id]); // eslint-disable-line react-hooks/exhaustive-deps
 
   if (found.isPending) return <Loading rows={8} />;
-  if (found.error !== null && run === undefined) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
+  if (found.error !== null && run === undefined)
+    return <Trouble problem={found.error} retry={() => void found.refetch()} />;
   if (run === undefined) return null;
   return (
     <>
@@ -72,7 +73,9 @@ export function RunPage() {
         tab={`${run.flow_name} / ${run.name}`}
         crumbs={[
           { to: "/runs", text: "Runs" },
-          ...(run.parent_flow_run_id != null ? [{ to: `/runs/${run.parent_flow_run_id}`, text: "Parent run" }] : []),
+          ...(run.parent_flow_run_id != null
+            ? [{ to: `/runs/${run.parent_flow_run_id}`, text: "Parent run" }]
+            : []),
         ]}
         title={
           <>
@@ -94,7 +97,11 @@ export function RunPage() {
               {ended ? "took" : "for"} <Took start={run.start_time} end={run.end_time} />
             </span>
             {run.deployment_id != null && (
-              <Link to="/deployments/$deployment" params={{ deployment: run.deployment_id }} className="hover:underline">
+              <Link
+                to="/deployments/$deployment"
+                params={{ deployment: run.deployment_id }}
+                className="hover:underline"
+              >
                 deployment, version {run.deployment_version ?? "–"}
               </Link>
             )}
@@ -112,7 +119,12 @@ export function RunPage() {
           <Why id={run.id} state={`${run.state_type ?? ""} ${run.state_name ?? ""}`} />
         )}
         <TaskCounts id={run.id} />
-        <Tabs tabs={TABS} value={tab} label="Parts of the run" onChange={(value) => void navigate({ search: { tab: value } })}>
+        <Tabs
+          tabs={TABS}
+          value={tab}
+          label="Parts of the run"
+          onChange={(value) => void navigate({ search: { tab: value } })}
+        >
           <TabPanel value="timeline">
             <Timeline run={run} />
           </TabPanel>
@@ -138,7 +150,11 @@ export function RunPage() {
           </TabPanel>
           <TabPanel value="parameters">
             <Card title="Parameters">
-              {Object.keys(run.parameters ?? {}).length === 0 ? <Empty title="It was called without parameters." /> : <Json value={run.parameters} />}
+              {Object.keys(run.parameters ?? {}).length === 0 ? (
+                <Empty title="It was called without parameters." />
+              ) : (
+                <Json value={run.parameters} />
+              )}
             </Card>
             {Object.keys(run.job_variables ?? {}).length > 0 && (
               <Card title="Job variables" className="mt-4">
@@ -166,7 +182,10 @@ export function RunPage() {
                   ["Host", run.host],
                   ["Process", run.pid],
                   ["Levada", run.levada_version],
-                  ["Forked from", run.forked_from == null ? null : <RunLink key="fork" id={run.forked_from} />],
+                  [
+                    "Forked from",
+                    run.forked_from == null ? null : <RunLink key="fork" id={run.forked_from} />,
+                  ],
                   ["Labels", Object.keys(run.labels ?? {}).length > 0 ? JSON.stringify(run.labels) : null],
                 ]}
               />
@@ -245,12 +264,19 @@ function TaskCounts({ id }: { id: string }) {
   );
 }
 
-function States({ states }: { states: { type: string; name: string; timestamp: string; message?: string | null | undefined }[] }) {
+function States({
+  states,
+}: {
+  states: { type: string; name: string; timestamp: string; message?: string | null | undefined }[];
+}) {
   return (
     <Card title="States" className="mt-4">
       <ol className="px-4 py-3 text-sm">
         {states.map((state, index) => (
-          <li key={`${state.timestamp} ${index}`} className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4">
+          <li
+            key={`${state.timestamp} ${index}`}
+            className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4"
+          >
             <StateBadge type={state.type} name={state.name} />
             <At at={state.timestamp} />
             <span className="min-w-0 break-words text-ink-2">{state.message}</span>

@@ -32,10 +32,19 @@ export function SetState({ run, onClose }: { run: FlowRun; onClose: () => void }
     if (typeof type !== "string" || !isStateType(type)) return;
     const wanted = OFFERED.find((one) => one === type);
     if (wanted === undefined) return;
-    change.mutate({ type: wanted, message: typeof message === "string" ? message : "", force: form.get("force") === "on" });
+    change.mutate({
+      type: wanted,
+      message: typeof message === "string" ? message : "",
+      force: form.get("force") === "on",
+    });
   };
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title="Change the state" description="For when you know better. Who did it, when and why stays on record.">
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title="Change the state"
+      description="For when you know better. Who did it, when and why stays on record."
+    >
       <form onSubmit={submit} className="space-y-3">
         <Field label="State">
           {(ids) => (

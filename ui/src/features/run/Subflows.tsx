@@ -19,7 +19,11 @@ export function Subflows({ run }: { run: string }) {
         retry={runs.retry}
         more={runs.more}
         row={(one) => <RunRow run={one} />}
-        empty={<Empty title="No subflows.">A flow that is called inside a flow shows up here as a run of its own.</Empty>}
+        empty={
+          <Empty title="No subflows.">
+            A flow that is called inside a flow shows up here as a run of its own.
+          </Empty>
+        }
       />
     </Card>
   );

@@ -16,7 +16,11 @@ export function TaskRuns({ run }: { run: string }) {
   const [name, setName] = useState("");
   const [state, setState] = useState("");
   const query = useMemo<TaskRunQuery>(
-    () => ({ flow_run_ids: [run], ...(name !== "" ? { name_like: name } : {}), ...(isStateType(state) ? { state_types: [state] } : {}) }),
+    () => ({
+      flow_run_ids: [run],
+      ...(name !== "" ? { name_like: name } : {}),
+      ...(isStateType(state) ? { state_types: [state] } : {}),
+    }),
     [run, name, state],
   );
   const found = useInfiniteQuery(taskRunList(query));
@@ -26,7 +30,13 @@ export function TaskRuns({ run }: { run: string }) {
       title="Task runs"
       aside={
         <div className="flex gap-2">
-          <Input type="search" placeholder="Name contains …" aria-label="Name contains" value={name} onChange={(event) => setName(event.target.value)} />
+          <Input
+            type="search"
+            placeholder="Name contains …"
+            aria-label="Name contains"
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
           <Select aria-label="State" value={state} onChange={(event) => setState(event.target.value)}>
             <option value="">All states</option>
             {STATE_TYPES.map((one) => (
@@ -46,7 +56,11 @@ export function TaskRuns({ run }: { run: string }) {
         pending={found.isPending}
         problem={found.error}
         retry={() => void found.refetch()}
-        more={{ has: found.hasNextPage, busy: found.isFetchingNextPage, load: () => void found.fetchNextPage() }}
+        more={{
+          has: found.hasNextPage,
+          busy: found.isFetchingNextPage,
+          load: () => void found.fetchNextPage(),
+        }}
         row={(task) => <TaskRow task={task} />}
         empty={<Empty title="No task runs here.">Calls of functions that have @task are listed here.</Empty>}
       />

@@ -30,13 +30,19 @@ export function Timeline({ run }: { run: FlowRun }) {
   const span = extent(all, run.start_time, now);
 
   if (found.isPending) return <Loading rows={6} />;
-  if (found.error !== null && nodes === undefined) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
+  if (found.error !== null && nodes === undefined)
+    return <Trouble problem={found.error} retry={() => void found.refetch()} />;
   return (
     <Card
       title={`${(nodes?.length ?? 0).toLocaleString()}${(nodes?.length ?? 0) >= MOST_NODES ? " and more" : ""} task runs and subflows over ${duration((span[1] - span[0]) / 1000)}`}
       aside={
         <label className="flex items-center gap-1.5 text-sm text-ink-2">
-          <input type="checkbox" className="accent-[var(--accent)]" checked={path} onChange={(event) => setPath(event.target.checked)} />
+          <input
+            type="checkbox"
+            className="accent-[var(--accent)]"
+            checked={path}
+            onChange={(event) => setPath(event.target.checked)}
+          />
           Critical path
         </label>
       }
@@ -71,18 +77,37 @@ interface BarsProps {
 function Bars({ all, span, critical, opened, onToggle }: BarsProps) {
   const box = useRef<HTMLDivElement>(null);
   // eslint-disable-next-line react-hooks/incompatible-library -- the virtual list is made to be read at each drawing
-  const list = useVirtualizer({ count: all.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 20 });
+  const list = useVirtualizer({
+    count: all.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 20,
+  });
   return (
     // A box that scrolls must be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div ref={box} className="max-h-[62vh] overflow-auto py-1" role="region" aria-label="Timeline" tabIndex={0}>
+    <div
+      ref={box}
+      className="max-h-[62vh] overflow-auto py-1"
+      role="region"
+      aria-label="Timeline"
+      tabIndex={0}
+    >
       <ul className="relative" style={{ height: list.getTotalSize() }}>
         {list.getVirtualItems().map((one) => {
           const line = all[one.index];
           return line === undefined ? null : (
-            <li key={line.key} className="absolute inset-x-0 top-0 flex items-center gap-2 px-3" style={{ height: ROW, transform: `translateY(${one.start}px)` }}>
+            <li
+              key={line.key}
+              className="absolute inset-x-0 top-0 flex items-center gap-2 px-3"
+              style={{ height: ROW, transform: `translateY(${one.start}px)` }}
+            >
               <Name line={line} open={opened.has(line.key)} onToggle={onToggle} />
-              <Bar line={line} span={span} faint={critical !== null && !line.nodes.some((node) => critical.has(node.id))} />
+              <Bar
+                line={line}
+                span={span}
+                faint={critical !== null && !line.nodes.some((node) => critical.has(node.id))}
+              />
             </li>
           );
         })}
@@ -96,7 +121,12 @@ function Name({ line, open, onToggle }: { line: Line; open: boolean; onToggle: (
   const node = line.nodes[0];
   if (line.folded) {
     return (
-      <button type="button" className={classes(place, "flex items-center gap-1 font-medium")} aria-expanded={open} onClick={() => onToggle(line.key)}>
+      <button
+        type="button"
+        className={classes(place, "flex items-center gap-1 font-medium")}
+        aria-expanded={open}
+        onClick={() => onToggle(line.key)}
+      >
         {open ? <ChevronDown size={13} aria-hidden /> : <ChevronRight size={13} aria-hidden />}
         <span className="truncate">{line.label}</span>
       </button>
@@ -104,20 +134,30 @@ function Name({ line, open, onToggle }: { line: Line; open: boolean; onToggle: (
   }
   if (node?.kind === "flow-run" || node?.child_flow_run_id != null) {
     return (
-      <Link to="/runs/$run" params={{ run: node.child_flow_run_id ?? node.id }} className={classes(place, "pl-4 font-medium hover:underline")}>
+      <Link
+        to="/runs/$run"
+        params={{ run: node.child_flow_run_id ?? node.id }}
+        className={classes(place, "pl-4 font-medium hover:underline")}
+      >
         {line.label}
       </Link>
     );
   }
   return (
-    <Link to="/task-runs/$task" params={{ task: node?.id ?? line.key }} className={classes(place, "pl-4 hover:underline")}>
+    <Link
+      to="/task-runs/$task"
+      params={{ task: node?.id ?? line.key }}
+      className={classes(place, "pl-4 hover:underline")}
+    >
       {line.label}
     </Link>
   );
 }
 
 function Bar({ line, span: [from, to], faint }: { line: Line; span: [number, number]; faint: boolean }) {
-  const words = line.states.map(([type, count]) => (line.folded ? `${count} ${stateWord(type).toLowerCase()}` : stateWord(type))).join(", ");
+  const words = line.states
+    .map(([type, count]) => (line.folded ? `${count} ${stateWord(type).toLowerCase()}` : stateWord(type)))
+    .join(", ");
   if (line.start === null || line.end === null) return <span className="text-xs text-ink-3">{words}</span>;
   const left = ((line.start - from) / (to - from)) * 100;
   const width = ((line.end - line.start) / (to - from)) * 100;
@@ -135,7 +175,14 @@ function Bar({ line, span: [from, to], faint }: { line: Line; span: [number, num
           <span key={type} style={{ flex: count, background: lookOf(type).colour }} />
         ))}
       </span>
-      <span className="pointer-events-none absolute inset-y-0 text-[0.65rem] leading-5 text-ink-3" style={left + width < 82 ? { left: `calc(${left + width}% + 6px)` } : { right: `calc(${100 - left}% + 6px)` }}>
+      <span
+        className="pointer-events-none absolute inset-y-0 text-[0.65rem] leading-5 text-ink-3"
+        style={
+          left + width < 82
+            ? { left: `calc(${left + width}% + 6px)` }
+            : { right: `calc(${100 - left}% + 6px)` }
+        }
+      >
         {duration((line.end - line.start) / 1000)}
       </span>
     </span>

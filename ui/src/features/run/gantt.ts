@@ -58,15 +58,28 @@ export function lines(nodes: readonly Node[], opened: ReadonlySet<string>, now: 
     if (items === undefined || items.length < FOLD_FROM || node.map_id == null) {
       made.push(line(node.id, node.label, [node], false, now));
     } else if (items[0] === node) {
-      made.push(line(node.map_id, `${node.label.replace(/-\d+$/, "")} × ${items.length.toLocaleString()}`, items, true, now));
-      if (opened.has(node.map_id)) made.push(...items.map((one) => line(one.id, `   ${one.label}`, [one], false, now)));
+      made.push(
+        line(
+          node.map_id,
+          `${node.label.replace(/-\d+$/, "")} × ${items.length.toLocaleString()}`,
+          items,
+          true,
+          now,
+        ),
+      );
+      if (opened.has(node.map_id))
+        made.push(...items.map((one) => line(one.id, `   ${one.label}`, [one], false, now)));
     }
   }
   return made;
 }
 
 /** From when to when the timeline goes, in milliseconds. */
-export function extent(all: readonly Line[], begin: string | null | undefined, now: number): [number, number] {
+export function extent(
+  all: readonly Line[],
+  begin: string | null | undefined,
+  now: number,
+): [number, number] {
   let from = begin == null ? Infinity : Date.parse(begin);
   let to = -Infinity;
   for (const one of all) {
@@ -85,7 +98,10 @@ export function criticalPath(nodes: readonly Node[]): Set<string> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const ended = (node: Node): number => (node.end_time == null ? -Infinity : Date.parse(node.end_time));
   const latest = (some: readonly Node[]): Node | undefined =>
-    some.reduce<Node | undefined>((best, one) => (best === undefined || ended(one) > ended(best) ? one : best), undefined);
+    some.reduce<Node | undefined>(
+      (best, one) => (best === undefined || ended(one) > ended(best) ? one : best),
+      undefined,
+    );
   const path = new Set<string>();
   let at = latest(nodes.filter((node) => node.end_time != null));
   while (at !== undefined && !path.has(at.id)) {

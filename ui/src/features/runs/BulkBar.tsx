@@ -17,9 +17,15 @@ interface BulkBarProps {
 }
 
 const WORDS: Record<BulkAction, { verb: string; does: string }> = {
-  cancel: { verb: "Cancel", does: "Runs that have not ended are asked to stop, and killed after their grace period." },
+  cancel: {
+    verb: "Cancel",
+    does: "Runs that have not ended are asked to stop, and killed after their grace period.",
+  },
   retry: { verb: "Retry", does: "Runs that failed run again; what they had completed is reused." },
-  delete: { verb: "Delete", does: "Runs that have ended are deleted with their task runs and logs. This cannot be undone." },
+  delete: {
+    verb: "Delete",
+    does: "Runs that have ended are deleted with their task runs and logs. This cannot be undone.",
+  },
 };
 
 /** What can be done with the chosen runs, or with all that the filters find. */
@@ -47,7 +53,13 @@ export function BulkBar({ query, chosen, shown, onAll }: BulkBarProps) {
         </Button>
       )}
       {BULK_ACTIONS.map((one) => (
-        <Button key={one} size="small" look={one === "delete" ? "ghost" : "secondary"} disabled={shown === 0} onClick={() => setAction(one)}>
+        <Button
+          key={one}
+          size="small"
+          look={one === "delete" ? "ghost" : "secondary"}
+          disabled={shown === 0}
+          onClick={() => setAction(one)}
+        >
           {WORDS[one].verb} {some ? "chosen" : "all …"}
         </Button>
       ))}
@@ -111,10 +123,16 @@ function BulkDialog({ action, query, onClose }: BulkDialogProps) {
       {total === 0 && <p className="text-sm">No run fits; nothing would be done.</p>}
       {id !== undefined && (
         <div className="space-y-2 text-sm">
-          <progress className="h-2 w-full accent-[var(--accent)]" value={done} max={Math.max(1, total ?? 1)} aria-label="Progress" />
+          <progress
+            className="h-2 w-full accent-[var(--accent)]"
+            value={done}
+            max={Math.max(1, total ?? 1)}
+            aria-label="Progress"
+          />
           <p>
             {done.toLocaleString()} of {(total ?? 0).toLocaleString()} done
-            {(job.data?.skipped ?? 0) > 0 && `, ${(job.data?.skipped ?? 0).toLocaleString()} left as they were`}
+            {(job.data?.skipped ?? 0) > 0 &&
+              `, ${(job.data?.skipped ?? 0).toLocaleString()} left as they were`}
             {ended && ` · ${state}`}
           </p>
           {job.data?.message != null && <p className="text-ink-2">{job.data.message}</p>}

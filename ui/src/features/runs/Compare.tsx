@@ -7,9 +7,13 @@ import { StateBadge } from "@/components/StateBadge";
 import { Dialog } from "@/components/ui/dialog";
 
 /** Names that either of two runs has, with both values as text. */
-export function differences(first: Record<string, unknown>, second: Record<string, unknown>): [string, string, string][] {
+export function differences(
+  first: Record<string, unknown>,
+  second: Record<string, unknown>,
+): [string, string, string][] {
   const names = [...new Set([...Object.keys(first), ...Object.keys(second)])].sort();
-  const shown = (value: unknown): string => (value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
+  const shown = (value: unknown): string =>
+    value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value);
   return names.map((name) => [name, shown(first[name]), shown(second[name])]);
 }
 

@@ -55,7 +55,9 @@ function filled(form: FormData, before: RunFilters): RunFilters {
 }
 
 export function Filters({ filters, onChange }: FiltersProps) {
-  const used = Object.keys(filters).filter((key) => !["range", "state", "name", "since", "until"].includes(key)).length;
+  const used = Object.keys(filters).filter(
+    (key) => !["range", "state", "name", "since", "until"].includes(key),
+  ).length;
   const [more, setMore] = useState(used > 0);
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
@@ -79,7 +81,9 @@ export function Filters({ filters, onChange }: FiltersProps) {
           value={since === undefined ? (filters.range ?? "7d") : "own"}
           onChange={(event) => onChange({ ...rest, range: event.target.value as Range })}
         >
-          {since !== undefined && <option value="own">{`${since.slice(0, 16)} – ${until?.slice(0, 16) ?? "now"}`}</option>}
+          {since !== undefined && (
+            <option value="own">{`${since.slice(0, 16)} – ${until?.slice(0, 16) ?? "now"}`}</option>
+          )}
           {(Object.keys(RANGES) as Range[]).map((one) => (
             <option key={one} value={one}>
               {RANGE_WORDS[one]}
@@ -113,13 +117,35 @@ export function Filters({ filters, onChange }: FiltersProps) {
       {more && (
         <div className="grid grid-cols-2 gap-2 rounded-lg border border-line bg-surface p-3 sm:grid-cols-3 lg:grid-cols-5">
           {LISTS.map(([key, text]) => (
-            <Input key={key} name={key} defaultValue={filters[key]?.join(", ")} placeholder={text} aria-label={text} />
+            <Input
+              key={key}
+              name={key}
+              defaultValue={filters[key]?.join(", ")}
+              placeholder={text}
+              aria-label={text}
+            />
           ))}
           {TEXTS.map(([key, text]) => (
             <Input key={key} name={key} defaultValue={filters[key]} placeholder={text} aria-label={text} />
           ))}
-          <Input name="min" type="number" min={0} step="any" defaultValue={filters.min} placeholder="Longer than, s" aria-label="Longer than, in seconds" />
-          <Input name="max" type="number" min={0} step="any" defaultValue={filters.max} placeholder="Shorter than, s" aria-label="Shorter than, in seconds" />
+          <Input
+            name="min"
+            type="number"
+            min={0}
+            step="any"
+            defaultValue={filters.min}
+            placeholder="Longer than, s"
+            aria-label="Longer than, in seconds"
+          />
+          <Input
+            name="max"
+            type="number"
+            min={0}
+            step="any"
+            defaultValue={filters.max}
+            placeholder="Shorter than, s"
+            aria-label="Shorter than, in seconds"
+          />
           <Button type="submit" look="primary">
             Filter
           </Button>

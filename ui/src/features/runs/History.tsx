@@ -50,15 +50,16 @@ export function History({ buckets, height = 96, label }: HistoryProps) {
             title={text}
             aria-label={text}
             className="flex h-full min-w-0 flex-1 flex-col justify-end rounded-sm enabled:hover:bg-sunken"
-            onClick={() =>
-              void navigate({ to: "/runs", search: { since: bucket.start, until: bucket.end } })
-            }
+            onClick={() => void navigate({ to: "/runs", search: { since: bucket.start, until: bucket.end } })}
           >
             {parts.map((one) => (
               <span
                 key={one.type}
                 className="block w-full first:rounded-t-sm"
-                style={{ height: `${Math.max((one.count / most) * 100, 2)}%`, background: lookOf(one.type).colour }}
+                style={{
+                  height: `${Math.max((one.count / most) * 100, 2)}%`,
+                  background: lookOf(one.type).colour,
+                }}
               />
             ))}
             {count === 0 && <span className="block h-px w-full bg-line" />}

@@ -48,7 +48,9 @@ export function RunRow({ run, chosen, onChoose }: RunRowProps) {
         )}
       </div>
       <div className="flex shrink-0 flex-col items-end text-xs text-ink-2 sm:flex-row sm:items-center sm:gap-6">
-        {run.work_pool_name != null && <span className="hidden text-ink-3 lg:inline">{run.work_pool_name}</span>}
+        {run.work_pool_name != null && (
+          <span className="hidden text-ink-3 lg:inline">{run.work_pool_name}</span>
+        )}
         <span className="sm:w-20 sm:text-right">
           <Took start={run.start_time} end={run.end_time} />
         </span>

@@ -28,7 +28,10 @@ export function RunsPage() {
   const [opened] = useState(Date.now);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const query = useMemo(() => queryOf(filters, opened), [filters, opened]);
-  const withoutStates = useMemo(() => queryOf({ ...filters, state: undefined } as RunFilters, opened), [filters, opened]);
+  const withoutStates = useMemo(
+    () => queryOf({ ...filters, state: undefined } as RunFilters, opened),
+    [filters, opened],
+  );
   const { since, until } = spanOf(filters, opened);
 
   const runs = useRuns(query);
@@ -51,7 +54,10 @@ export function RunsPage() {
       <PageHeader title="Runs" tab="Runs" actions={<SavedViews filters={filters} onOpen={change} />} />
       <div className="space-y-4">
         <Filters filters={filters} onChange={change} />
-        <Card title="Over time" aside={<Counts counts={counts.data ?? {}} chosen={filters.state ?? []} onToggle={toggle} />}>
+        <Card
+          title="Over time"
+          aside={<Counts counts={counts.data ?? {}} chosen={filters.state ?? []} onToggle={toggle} />}
+        >
           <div className="grid gap-4 p-4 lg:grid-cols-2">
             <History buckets={bars.data ?? []} label="Runs over time, by state" height={160} />
             <Scatter runs={runs.items.slice(0, 1000)} since={since} until={until} />
@@ -87,9 +93,16 @@ export function RunsPage() {
               />
             )}
             empty={
-              <Empty title="No runs here." command={"export LEVADA_API_URL=" + location.origin + "/api\npython my_flow.py"}>
-                Nothing fits these filters. A flow that is run with this server&apos;s address in its environment shows
-                up here at once. <Link to="/runs" className="underline">Show the last seven days</Link>.
+              <Empty
+                title="No runs here."
+                command={"export LEVADA_API_URL=" + location.origin + "/api\npython my_flow.py"}
+              >
+                Nothing fits these filters. A flow that is run with this server&apos;s address in its
+                environment shows up here at once.{" "}
+                <Link to="/runs" className="underline">
+                  Show the last seven days
+                </Link>
+                .
               </Empty>
             }
           />

@@ -33,7 +33,12 @@ export function SavedViews({ filters, onOpen }: SavedViewsProps) {
       <Button onClick={() => setOpen(true)}>
         <Bookmark size={14} aria-hidden /> Saved views
       </Button>
-      <Dialog open={open} onOpenChange={setOpen} title="Saved views" description="They are on the server, for everybody who uses it.">
+      <Dialog
+        open={open}
+        onOpenChange={setOpen}
+        title="Saved views"
+        description="They are on the server, for everybody who uses it."
+      >
         <ul className="mb-4 divide-y divide-line rounded-md border border-line">
           {(saved.data ?? []).map((view) => (
             <li key={view.id} className="flex items-center justify-between px-3 py-1.5">
@@ -47,7 +52,12 @@ export function SavedViews({ filters, onOpen }: SavedViewsProps) {
               >
                 {view.name}
               </button>
-              <Button look="ghost" size="icon" aria-label={`Delete ${view.name}`} onClick={() => view.id != null && remove.mutate(view.id)}>
+              <Button
+                look="ghost"
+                size="icon"
+                aria-label={`Delete ${view.name}`}
+                onClick={() => view.id != null && remove.mutate(view.id)}
+              >
                 <Trash2 size={14} />
               </Button>
             </li>
@@ -57,7 +67,9 @@ export function SavedViews({ filters, onOpen }: SavedViewsProps) {
         <form onSubmit={submit} className="flex items-end gap-2">
           <div className="flex-1">
             <Field label="Save what is shown now as">
-              {(ids) => <Input {...ids} name="name" required maxLength={100} placeholder="Failed nightly loads" />}
+              {(ids) => (
+                <Input {...ids} name="name" required maxLength={100} placeholder="Failed nightly loads" />
+              )}
             </Field>
           </div>
           <Button type="submit" look="primary" disabled={save.isPending} className="mb-5">

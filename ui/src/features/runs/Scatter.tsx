@@ -17,10 +17,17 @@ const HEIGHT = 180;
 const NEAR = 10;
 
 /** Where each run is drawn: when it began across, how long it took upwards, by logarithm from 10 ms on. */
-export function place(runs: readonly FlowRun[], width: number, from: number, to: number, now: Date): { points: Point[]; top: number } {
+export function place(
+  runs: readonly FlowRun[],
+  width: number,
+  from: number,
+  to: number,
+  now: Date,
+): { points: Point[]; top: number } {
   const took = runs.map((run) => secondsBetween(run.start_time, run.end_time, now));
   const top = Math.max(1, ...took.map((one) => one ?? 0));
-  const scale = (seconds: number): number => Math.log10(1 + Math.max(0, seconds) * 100) / Math.log10(1 + top * 100);
+  const scale = (seconds: number): number =>
+    Math.log10(1 + Math.max(0, seconds) * 100) / Math.log10(1 + top * 100);
   const points = runs.flatMap((run, index) => {
     const seconds = took[index];
     if (seconds == null || run.start_time == null) return [];

@@ -53,7 +53,10 @@ export function TaskRunPage() {
         <Card title="States">
           <ol className="px-4 py-3 text-sm">
             {(task.states ?? []).map((state, index) => (
-              <li key={`${state.timestamp} ${index}`} className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4">
+              <li
+                key={`${state.timestamp} ${index}`}
+                className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4"
+              >
                 <StateBadge type={state.type} name={state.name} />
                 <At at={state.timestamp} />
                 <span className="min-w-0 break-words whitespace-pre-wrap text-ink-2">{state.message}</span>
@@ -76,7 +79,19 @@ export function TaskRunPage() {
               ["Reused", task.reused === true ? "from an earlier run or attempt" : null],
               ["Cache key", task.cache_key],
               ["Code", task.code],
-              ["Subflow run", task.child_flow_run_id == null ? null : <Link key="child" to="/runs/$run" params={{ run: task.child_flow_run_id }} className="underline">{task.child_flow_run_id}</Link>],
+              [
+                "Subflow run",
+                task.child_flow_run_id == null ? null : (
+                  <Link
+                    key="child"
+                    to="/runs/$run"
+                    params={{ run: task.child_flow_run_id }}
+                    className="underline"
+                  >
+                    {task.child_flow_run_id}
+                  </Link>
+                ),
+              ],
             ]}
           />
         </Card>
