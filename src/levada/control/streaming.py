@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -119,20 +118,27 @@ class RunsWanted(Struct, frozen=True):
 
 
 class Told:
-    """Remembers what was told, up to a bound, so that reading it again tells nothing twice."""
+    """Remembers what was told, up to a bound, so that reading it again tells nothing twice.
+
+    In two generations: when the younger is half of all, it takes the place of the older. So at least the newer half of
+    what fits is known, without the cost of an order in which to forget.
+    """
 
     def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
-        self._told: OrderedDict[Hashable, int] = OrderedDict()
+        self._half = max(1, most // 2)
+        self._younger: dict[Hashable, int] = {}
+        self._older: dict[Hashable, int] = {}
 
     def is_new(self, key: Hashable, version: int = 0) -> bool:
         """Whether this version of it was not told; it is, from now on."""
-        if self._told.get(key) == version:
+        known = self._younger.get(key)
+        if known is None:
+            known = self._older.get(key)
+        if known == version:
             return False
-        self._told[key] = version
-        self._told.move_to_end(key)
-        if len(self._told) > self._most:
-            self._told.popitem(last=False)
+        if len(self._younger) >= self._half:
+            self._older, self._younger = self._younger, {}
+        self._younger[key] = version
         return True
 
 
