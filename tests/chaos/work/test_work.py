@@ -36,6 +36,7 @@ pytestmark = pytest.mark.chaos
 PROGRAMS = Path(__file__).parent / "programs"
 WORKERS = 3
 REPLICAS = 3 if LONG else 2
+HOMES = 4 if LONG else 2
 SECONDS = float(os.environ.get("LEVADA_CHAOS_SECONDS", 600 if LONG else 20))
 OPEN_RUNS = 12 if LONG else 6
 """Runs that are kept waiting or running meanwhile."""
@@ -58,7 +59,7 @@ class Trouble:
         self.happened: Counter[str] = Counter()
         self.workers: list[WorkerProcess] = []
         self._folder, self._replicas, self._mark = folder, replicas, mark
-        self._env = {"LEVADA_HOME": str(folder / "home"), "LEVADA_API_URL": url, MARK: mark}
+        self._env = {"LEVADA_API_URL": url, MARK: mark}
         self._chance = Random(11)
         for _ in range(WORKERS):
             self.hire()
@@ -66,7 +67,10 @@ class Trouble:
     def hire(self) -> None:
         number = sum(self.happened.values()) + len(self.workers)
         log = self._folder / f"worker-{number}.log"
-        self.workers.append(WorkerProcess(log, "--limit", "3", pool="night", env=self._env))
+        # As on several machines: what a dead worker had may wait for the next one there, or for the end of its lease.
+        home = self._folder / f"home-{self._chance.randrange(HOMES)}"
+        env = {**self._env, "LEVADA_HOME": str(home)}
+        self.workers.append(WorkerProcess(log, "--limit", "3", pool="night", env=env))
 
     def strike(self) -> None:
         what = self._chance.choices(("worker", "run", "replica"), (4, 5, 1))[0]
