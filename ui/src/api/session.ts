@@ -1,0 +1,33 @@
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { api, asked } from "@/api/client";
+
+/** Who asks, as the server knows it. */
+export const session = () =>
+  queryOptions({
+    queryKey: ["session"] as const,
+    queryFn: ({ signal }) => asked(api.GET("/api/session", { signal })),
+    staleTime: 60_000,
+  });
+
+export type Login = { user: string; password: string } | { key: string };
+
+export function useSignIn() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (login: Login) => asked(api.POST("/api/session", { body: login })),
+    onSuccess: async () => {
+      // What was refused before may be had now.
+      queries.removeQueries({ queryKey: ["session"] });
+      await queries.invalidateQueries();
+    },
+  });
+}
+
+export function useSignOut() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => asked(api.DELETE("/api/session", {})),
+    onSuccess: () => queries.clear(),
+  });
+}

@@ -1,0 +1,6 @@
+import { PageHeader } from "@/components/PageHeader";
+
+// A placeholder until the page is written.
+export function SettingsPage() {
+  return <PageHeader title="" tab="" />;
+}
