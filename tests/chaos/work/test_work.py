@@ -36,7 +36,7 @@ pytestmark = pytest.mark.chaos
 PROGRAMS = Path(__file__).parent / "programs"
 WORKERS = 3
 REPLICAS = 3 if LONG else 2
-HOMES = 4 if LONG else 2
+HOMES = 4 if LONG else 1
 SECONDS = float(os.environ.get("LEVADA_CHAOS_SECONDS", 600 if LONG else 20))
 OPEN_RUNS = 12 if LONG else 6
 """Runs that are kept waiting or running meanwhile."""
