@@ -1,0 +1,46 @@
+import { useMemo, useState } from "react";
+
+import { ApiProblem } from "@/api/client";
+import type { Deployment } from "@/api/deployments";
+import {
+  fieldsOf,
+  type FormProblems,
+  type FormValues,
+  initialValues,
+  problemsOf,
+  readForm,
+} from "@/features/deployments/schemaForm";
+
+/**
+ * The form of a deployment's parameters: what stands in it, and what comes of it.
+ *
+ * `over` are parameters that somebody set already, over those of the deployment.
+ */
+export function useSchemaForm(deployment: Deployment, over: Record<string, unknown> = {}) {
+  const { parameter_schema: schema, parameters } = deployment.spec;
+  const fields = useMemo(() => fieldsOf(schema, parameters), [schema, parameters]);
+  const [values, setValues] = useState<FormValues>(() => {
+    const before = initialValues(fieldsOf(schema, { ...parameters, ...over }));
+    return { ...initialValues(fields), ...before };
+  });
+  const [problems, setProblems] = useState<FormProblems>({});
+  return {
+    fields,
+    values,
+    problems,
+    onChange: (to: FormValues): void => {
+      setValues(to);
+      setProblems({});
+    },
+    /** The parameters, or null when the form has to be put right first; it then says where. */
+    take: (): Record<string, unknown> | null => {
+      const read = readForm(fields, values);
+      setProblems(read.problems);
+      return Object.keys(read.problems).length > 0 ? null : read.parameters;
+    },
+    /** What the server said goes to the fields that it means. */
+    refuse: (problem: unknown, under?: string): void => {
+      if (problem instanceof ApiProblem) setProblems(problemsOf(problem.fields, under));
+    },
+  };
+}
