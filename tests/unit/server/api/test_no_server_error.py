@@ -41,7 +41,12 @@ _asked = settings(
 @schemathesis.serializer("application/msgpack")
 def packed(_: Any, value: Any) -> bytes:
     """Bodies that are MessagePack: of whatever schemathesis makes of a text."""
-    return value.encode(errors="replace") if isinstance(value, str) else msgpack.encode(value)
+    if isinstance(value, str):
+        return value.encode(errors="replace")
+    try:
+        return msgpack.encode(value)
+    except OverflowError:  # a number that MessagePack has no room for
+        return str(value).encode()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
