@@ -42,6 +42,9 @@ out soon."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 """Between two attempts while the control plane is away; with jitter less than four seconds."""
 
+PATIENT_EACH = 10
+"""While the control plane is away, one of so many requests waits as long as it would otherwise."""
+
 ROOM = 32
 """How many runs a worker without a limit takes with one request."""
 
@@ -306,7 +309,7 @@ class WorkerLoop:
             before, lost, tries = lost, room > 0, tries + 1
             # Who has no answer wants one soon, be it empty: that they are back must not wait behind what is swallowed.
             # Now and then it is patient again, should the others only be slow.
-            patience = wait if tries % 4 == 1 else 0.0
+            patience = wait if tries % PATIENT_EACH == 1 else 0.0
             return self._plane.claim(self.pool, self._request(room, patience, answer_lost=before))
 
         answer = self._patiently(ask)
