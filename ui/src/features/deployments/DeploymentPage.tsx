@@ -121,7 +121,7 @@ function About({ deployment }: { deployment: Deployment }) {
 
 function Configuration({ deployment }: { deployment: Deployment }) {
   const { spec } = deployment;
-  const text = (value: unknown): string | null => (value == null ? null : String(value));
+  const text = (value: number | null | undefined): string | null => value?.toString() ?? null;
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
       <Card title="How its runs execute">
