@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 
 import { type Limit, useLimitAction } from "@/api/limits";
 import { Trouble } from "@/components/Notices";
@@ -23,7 +23,7 @@ export function EditLimit({ limit, onClose }: EditLimitProps) {
   const decay = readAmount(decayText, false);
   const nameProblem = name.trim() === "" ? "A limit needs a name." : undefined;
 
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     setTried(true);
     if (nameProblem !== undefined || "problem" in slots || "problem" in decay) return;

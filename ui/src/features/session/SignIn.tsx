@@ -1,5 +1,5 @@
 import { getRouteApi, useRouter } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 
 import { useSignIn } from "@/api/session";
 import { Trouble } from "@/components/Notices";
@@ -20,7 +20,7 @@ export function SignIn() {
   const [password, setPassword] = useState("");
   const [key, setKey] = useState("");
 
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     signIn.mutate(how === "key" ? { key: key.trim() } : { user: user.trim(), password }, {
       onSuccess: () => router.history.push(localAddress(back)),

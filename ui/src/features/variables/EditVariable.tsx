@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 
 import { useSaveVariable, type Variable } from "@/api/variables";
 import { Trouble } from "@/components/Notices";
@@ -22,7 +22,7 @@ export function EditVariable({ variable, onClose }: EditVariableProps) {
   const value = readValue(text);
   const nameProblem = name.trim() === "" ? "A variable needs a name." : undefined;
 
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     setTried(true);
     if (!value.ok || nameProblem !== undefined) return;

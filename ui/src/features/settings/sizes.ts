@@ -1,0 +1,26 @@
+const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** A size as people read it: `512 B`, `1.4 MB`. */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit] ?? ""}`;
+}
+
+/** How long something is kept: whole or parts of days; 0 is for ever. */
+export function kept(days: number): string {
+  if (days <= 0) return "for ever";
+  if (days < 1) return `${Number((days * 24).toFixed(1))} h`;
+  return `${Number(days.toFixed(1))} ${days === 1 ? "day" : "days"}`;
+}
+
+/** A value of a setting as text; one that is empty says so. */
+export function shown(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (value === "") return "empty";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
