@@ -14,6 +14,9 @@ export default typescript.config(
       "max-lines": ["error", 400],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true, argsIgnorePattern: "^_" }],
+      // A box that scrolls must be reachable by keyboard, though nothing in it can be pressed.
+      "jsx-a11y/no-noninteractive-tabindex": ["error", { tags: [], roles: ["region", "log", "tabpanel"] }],
       "@typescript-eslint/only-throw-error": "off", // the router's redirects are thrown
       "no-restricted-syntax": [
         "error",

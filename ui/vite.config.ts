@@ -46,5 +46,5 @@ export default defineConfig({
     // The server wants changes to come from a page of its own: what passes here does.
     proxy: { "/api": { target: SERVER, changeOrigin: true, headers: { origin: SERVER } } },
   },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/lib/testing.ts"] },
+  test: { include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/lib/testing.ts"] },
 });

@@ -10,7 +10,7 @@ export type BulkAction = (typeof BULK_ACTIONS)[number];
 export function useBulk() {
   return useMutation({
     mutationFn: ({ action, query, preview }: { action: BulkAction; query: FlowRunQuery; preview: boolean }) =>
-      asked(api.POST("/api/bulk_jobs", { body: { action, query: query as object, preview } })),
+      asked(api.POST("/api/bulk_jobs", { body: { action, query: query, preview } })),
   });
 }
 

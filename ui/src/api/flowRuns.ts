@@ -37,19 +37,15 @@ export function flowRunList(query: FlowRunQuery) {
   });
 }
 
-/** Put a run that a stream told of in its place in a list, when it is in it. Says whether it was. */
-export function patched(
-  data: InfiniteData<FlowRunPage> | undefined,
-  run: FlowRun,
-): InfiniteData<FlowRunPage> | undefined {
-  if (data === undefined) return undefined;
-  let found = false;
-  const pages = data.pages.map((page) => {
-    if (!page.items.some((one) => one.id === run.id)) return page;
-    found = true;
-    return { ...page, items: page.items.map((one) => (one.id === run.id ? { ...one, ...run } : one)) };
-  });
-  return found ? { ...data, pages } : undefined;
+/** A list in which a run that a stream told of is as it is now; the same list when the run is not in it. */
+export function patched(data: InfiniteData<FlowRunPage>, run: FlowRun): InfiniteData<FlowRunPage> {
+  const isIn = (page: FlowRunPage): boolean => page.items.some((one) => one.id === run.id);
+  if (!data.pages.some(isIn)) return data;
+  const update = (one: FlowRun): FlowRun => (one.id === run.id ? { ...one, ...run } : one);
+  return {
+    ...data,
+    pages: data.pages.map((page) => (isIn(page) ? { ...page, items: page.items.map(update) } : page)),
+  };
 }
 
 export function flowRun(id: string) {

@@ -146,7 +146,7 @@ function Lines({
         role="log"
         aria-label="Log lines"
         // A box that scrolls must be reachable by keyboard.
-        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+         
         tabIndex={0}
         className="h-[62vh] overflow-auto font-mono text-xs"
         onWheel={(event) => event.deltaY < 0 && setFollow(false)}

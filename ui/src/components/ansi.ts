@@ -16,7 +16,7 @@ const COLOURS = [
   "var(--ink-2)",
 ];
 
-// eslint-disable-next-line no-control-regex -- the escape character is what it is about
+ 
 const ESCAPE = /\u001b\[([0-9;]*)([A-Za-z])/g;
 
 /** The pieces of a line. Colours of the basic sets and bold are kept, other commands of terminals are left out. */

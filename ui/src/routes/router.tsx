@@ -44,7 +44,7 @@ const shell = createRoute({
   component: Shell,
   beforeLoad: async ({ location }) => {
     // Whether the server wants to know who asks; a server that is away says so on the page itself.
-    const known = await queryClient.ensureQueryData(session).catch((problem: unknown) => {
+    const known = await queryClient.query(session).catch((problem: unknown) => {
       console.warn(messageOf(problem));
       return null;
     });

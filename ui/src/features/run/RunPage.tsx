@@ -4,7 +4,7 @@ import { useMemo } from "react";
 
 import { flowRun, flowRunKeys, flowRunWhy, taskStateCounts } from "@/api/flowRuns";
 import { throttled, useStream } from "@/api/live";
-import { CopyButton } from "@/components/Copy";
+import { Command, CopyButton } from "@/components/Copy";
 import { Facts, Tags } from "@/components/Facts";
 import { Json } from "@/components/Json";
 import { LogView } from "@/components/LogView";
@@ -237,12 +237,9 @@ function Why({ id, state }: { id: string; state: string }) {
           </ul>
         )}
         {next_steps.length > 0 && (
-          <ul className="space-y-1">
+          <ul className="max-w-2xl space-y-1">
             {next_steps.map((step) => (
-              <li key={step}>
-                <span aria-hidden>→ </span>
-                {step}
-              </li>
+              <li key={step}>{step.startsWith("levada ") ? <Command text={step} /> : `→ ${step}`}</li>
             ))}
           </ul>
         )}

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import type { FormEvent } from "react";
+import type { SyntheticEvent } from "react";
 import { toast } from "sonner";
 
 import { api, asked } from "@/api/client";
@@ -24,7 +24,7 @@ export function SetState({ run, onClose }: { run: FlowRun; onClose: () => void }
       onClose();
     },
   });
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
+  const submit = (event: SyntheticEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const type = form.get("type");

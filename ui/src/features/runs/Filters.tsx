@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type SyntheticEvent, useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Input, Select } from "@/components/ui/input";
@@ -59,7 +59,7 @@ export function Filters({ filters, onChange }: FiltersProps) {
     (key) => !["range", "state", "name", "since", "until"].includes(key),
   ).length;
   const [more, setMore] = useState(used > 0);
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
+  const submit = (event: SyntheticEvent<HTMLFormElement>): void => {
     event.preventDefault();
     onChange(filled(new FormData(event.currentTarget), filters));
   };

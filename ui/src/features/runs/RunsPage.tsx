@@ -29,7 +29,7 @@ export function RunsPage() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const query = useMemo(() => queryOf(filters, opened), [filters, opened]);
   const withoutStates = useMemo(
-    () => queryOf({ ...filters, state: undefined } as RunFilters, opened),
+    () => queryOf({ ...filters, state: undefined }, opened),
     [filters, opened],
   );
   const { since, until } = spanOf(filters, opened);

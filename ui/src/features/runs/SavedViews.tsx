@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Bookmark, Trash2 } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type SyntheticEvent, useState } from "react";
 
 import { savedSearches, useDeleteSearch, useSaveSearch } from "@/api/savedSearches";
 import { Button } from "@/components/ui/button";
@@ -21,7 +21,7 @@ export function SavedViews({ filters, onOpen }: SavedViewsProps) {
   const saved = useQuery(savedSearches(PAGE));
   const save = useSaveSearch(PAGE);
   const remove = useDeleteSearch(PAGE);
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
+  const submit = (event: SyntheticEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const name = new FormData(event.currentTarget).get("name");
     if (typeof name === "string" && name.trim() !== "") {

@@ -31,9 +31,8 @@ export function useRuns(query: FlowRunQuery) {
     "/api/runs/stream",
     ["flow-run"],
     (_kind, value) => {
-      queries.setQueriesData<typeof found.data>(
-        { queryKey: ["flow-runs", "list"] },
-        (data) => patched(data, value as FlowRun) ?? data,
+      queries.setQueriesData<typeof found.data>({ queryKey: ["flow-runs", "list"] }, (data) =>
+        data === undefined ? data : patched(data, value as FlowRun),
       );
       again();
     },
