@@ -97,6 +97,7 @@ QUERY_PARTS: Final[dict[str, str]] = {
     "text": "Only what contains this text.",
     "pool": "Only of this work pool.",
     "queue": "Only of this queue.",
+    "latest": "Execute the version of its deployment that is live now, rather than its own.",
 }
 """What the parameters in queries mean, unless their handler says so."""
 
