@@ -5,9 +5,9 @@ import { toast } from "sonner";
 import { messageOf } from "@/api/client";
 import { type Deployment, useChangeDeployment } from "@/api/deployments";
 import { Ago } from "@/components/Moment";
-import { StateBadge } from "@/components/StateBadge";
 import { Button } from "@/components/ui/button";
 import { Switch } from "@/components/ui/switch";
+import { LastRun } from "@/features/deployments/LastRun";
 import { ruleOf } from "@/features/deployments/timing";
 import { PoolStatus } from "@/features/pools/PoolStatus";
 
@@ -80,22 +80,21 @@ export function DeploymentRow({ deployment, onRun, onTag }: DeploymentRowProps) 
           </>
         )}
       </div>
-      <div className="flex w-40 flex-col items-end gap-0.5 text-xs text-ink-2 max-sm:w-auto max-sm:flex-row max-sm:items-center max-sm:gap-2">
-        {deployment.last_state_type != null ? (
-          <StateBadge type={deployment.last_state_type} name={deployment.last_state_name} />
-        ) : (
-          <span className="text-ink-3">never ran</span>
-        )}
-        {deployment.last_run != null && <Ago at={deployment.last_run} />}
+      <div className="flex w-40 justify-end max-sm:w-auto">
+        <LastRun deployment={deployment} />
       </div>
-      <Switch
-        checked={!paused}
-        disabled={change.isPending}
-        label={`Schedules of ${deployment.flow_name} / ${deployment.name}`}
-        onChange={(on) =>
-          change.mutate({ paused: !on }, { onError: (problem) => void toast.error(messageOf(problem)) })
-        }
-      />
+      {schedules.length > 0 ? (
+        <Switch
+          checked={!paused}
+          disabled={change.isPending}
+          label={`Schedules of ${deployment.flow_name} / ${deployment.name}`}
+          onChange={(on) =>
+            change.mutate({ paused: !on }, { onError: (problem) => void toast.error(messageOf(problem)) })
+          }
+        />
+      ) : (
+        <span className="w-9 max-sm:hidden" />
+      )}
       <Button size="small" onClick={onRun} aria-label={`Run ${deployment.flow_name} / ${deployment.name}`}>
         <Play size={13} aria-hidden /> Run
       </Button>

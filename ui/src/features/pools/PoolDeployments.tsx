@@ -2,11 +2,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { deploymentList } from "@/api/deployments";
-import { Ago } from "@/components/Moment";
 import { Empty, Loading, Trouble } from "@/components/Notices";
-import { StateBadge } from "@/components/StateBadge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { LastRun } from "@/features/deployments/LastRun";
 
 export function PoolDeployments({ name }: { name: string }) {
   const found = useInfiniteQuery(deploymentList({ pools: [name] }));
@@ -37,12 +36,7 @@ export function PoolDeployments({ name }: { name: string }) {
               <span className="font-medium">{one.name}</span>
             </Link>
             <span className="text-xs text-ink-3">{one.spec.queue ?? "default queue"}</span>
-            {one.last_state_type != null && (
-              <StateBadge type={one.last_state_type} name={one.last_state_name} />
-            )}
-            <span className="w-20 text-right text-xs text-ink-2">
-              <Ago at={one.last_run} />
-            </span>
+            <LastRun deployment={one} />
           </li>
         ))}
       </ul>
