@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,8 +55,7 @@ class PageBuildHook(BuildHookInterface):
         except page.CannotBuildError as error:
             if _on("LEVADA_REQUIRE_UI"):
                 raise
-            print(
+            self.app.display_warning(
                 f"WARNING: Levada is installed without the page of its server; all else is there. {error}\n"
-                "The server says at its address how to build the page later.",
-                file=sys.stderr,
+                "The server says at its address how to build the page later."
             )

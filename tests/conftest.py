@@ -17,7 +17,7 @@ from tests.postgres import URL_VARIABLE, own_postgres, postgres_server_url, post
 
 __all__ = ["own_postgres", "postgres_server_url", "postgres_url"]  # fixtures that every test may take
 
-_KEPT = {"LEVADA_CHAOS", "LEVADA_CHAOS_SECONDS", ADVANCE_VARIABLE, URL_VARIABLE}
+_KEPT = {"LEVADA_CHAOS", "LEVADA_CHAOS_SECONDS", "LEVADA_E2E", ADVANCE_VARIABLE, URL_VARIABLE}
 """They choose how tests run; everything else would change what the product does."""
 
 

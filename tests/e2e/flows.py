@@ -56,7 +56,8 @@ def shop_orders(shop: str) -> list[dict[str, object]]:
 @task
 def report(rows: list[dict[str, object]], day: str) -> None:
     create_markdown_artifact(
-        f"# Orders of {day}\n\n**{len(rows)} orders** were loaded.\n\n| shop | orders |\n|---|---|\n| faro | 6 |\n| porto | 6 |\n\n"
+        f"# Orders of {day}\n\n**{len(rows)} orders** were loaded.\n\n| shop | orders |\n"
+        "|---|---|\n| faro | 6 |\n| porto | 6 |\n\n"
         "```mermaid\nflowchart LR\n  shops --> orders --> warehouse\n```\n",
         key="orders-report",
         description="What was loaded, by shop",
@@ -120,7 +121,9 @@ def check(table: str, rows: int) -> str:
 @flow
 def check_tables(empty: bool = False) -> list[str]:
     """Whether the tables of today are filled."""
-    checked = [check.submit(table, 0 if empty and table == "refunds" else 120) for table in ("orders", "refunds", "stock")]
+    checked = [
+        check.submit(table, 0 if empty and table == "refunds" else 120) for table in ("orders", "refunds", "stock")
+    ]
     return [one.result() for one in checked]
 
 

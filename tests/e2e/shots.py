@@ -20,7 +20,9 @@ def main() -> None:
     given = parser.parse_args()
     with browser() as made, context(made, dark=given.dark, width=given.width, height=given.height) as window:
         page = window.new_page()
-        page.on("console", lambda said: print(f"{said.type}: {said.text}") if said.type in {"error", "warning"} else None)
+        page.on(
+            "console", lambda said: print(f"{said.type}: {said.text}") if said.type in {"error", "warning"} else None
+        )
         page.on("pageerror", lambda error: print(f"exception: {error}"))
         page.goto(f"{given.server}{given.path}")
         settle(page)
