@@ -187,13 +187,13 @@ async def test_a_log_goes_on_after_the_line_that_was_read_last(plane: ControlPla
 
 
 async def test_a_run_is_told_whenever_it_changes_with_its_newest_state(plane: ControlPlane, feeds: Feeds) -> None:
-    run = make.new_id()
+    run, writer = make.new_id(), make.new_id()
     wanted = RunsWanted(flow_runs=frozenset([UUID(bytes=run)]))
     listening = Listening(messages(feeds.runs, wanted, None))
     await anext(listening.stream)
-    take_in(plane, make.run_opened(run, make.new_id()))
+    take_in(plane, make.run_opened(run, writer), writer=writer)
     assert (await listening.next())["data"]["state_type"] == "PENDING"
-    take_in(plane, make.run_state(run, kind=StateType.RUNNING, n=5))
+    take_in(plane, make.run_state(run, kind=StateType.RUNNING, n=5), writer=writer)
     message = await listening.next()
     assert (message["event"], message["data"]["state_type"]) == ("flow-run", "RUNNING")
     assert len(message["data"]["states"]) == 1
