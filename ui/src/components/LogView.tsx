@@ -146,7 +146,7 @@ function Lines({
         role="log"
         aria-label="Log lines"
         // A box that scrolls must be reachable by keyboard.
-         
+
         tabIndex={0}
         className="h-[62vh] overflow-auto font-mono text-xs"
         onWheel={(event) => event.deltaY < 0 && setFollow(false)}
@@ -225,7 +225,7 @@ function Line({
         type="button"
         className="shrink-0 text-ink-3 hover:underline"
         title={exactTime(moment)}
-        aria-label="Link to this line"
+        aria-label={`${clockTime(moment)}: link to this line`}
         onClick={() => onLine?.(log.id)}
       >
         {clockTime(moment)}

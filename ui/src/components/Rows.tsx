@@ -45,7 +45,7 @@ export function Rows<T>(given: RowsProps<T>) {
   if (items.length === 0) return <>{empty}</>;
   return (
     // A box that scrolls must be reachable by keyboard, though nothing in it can be pressed.
-     
+
     <div
       ref={box}
       className={className ?? "max-h-[70vh] overflow-auto"}

@@ -17,7 +17,8 @@ export function StateBadge({ type, name, className }: StateProps) {
         className,
       )}
       style={{
-        color: look.colour,
+        // On its own tint the colour alone would be too faint to read.
+        color: `color-mix(in srgb, ${look.colour} 82%, var(--ink))`,
         borderColor: `color-mix(in srgb, ${look.colour} 35%, transparent)`,
         background: `color-mix(in srgb, ${look.colour} 8%, transparent)`,
       }}

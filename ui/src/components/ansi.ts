@@ -16,7 +16,6 @@ const COLOURS = [
   "var(--ink-2)",
 ];
 
- 
 const ESCAPE = /\u001b\[([0-9;]*)([A-Za-z])/g;
 
 /** The pieces of a line. Colours of the basic sets and bold are kept, other commands of terminals are left out. */

@@ -14,7 +14,7 @@ export function LastRun({ deployment }: { deployment: Deployment }) {
       to="/runs/$run"
       params={{ run }}
       preload={false}
-      aria-label={`Last run: ${name ?? "unknown"}`}
+      title="The run that was made last"
       className="flex flex-col items-end gap-0.5 text-xs text-ink-2 hover:text-ink max-sm:flex-row max-sm:items-center max-sm:gap-2"
     >
       <StateBadge type={type} name={name ?? null} />

@@ -19,7 +19,14 @@ export function Database() {
       {found.isPending && <Loading />}
       {found.error !== null && <Trouble problem={found.error} retry={() => void found.refetch()} />}
       {tables.length > 0 && (
-        <div className="max-h-80 overflow-auto" role="region" aria-label="Tables of the database">
+        // A box that scrolls must be reachable by keyboard.
+
+        <div
+          className="max-h-80 overflow-auto"
+          role="region"
+          aria-label="Tables of the database"
+          tabIndex={0}
+        >
           <table className="w-full text-sm">
             <thead className="sticky top-0 bg-surface text-xs text-ink-3">
               <tr>
