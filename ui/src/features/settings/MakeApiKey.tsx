@@ -94,6 +94,12 @@ export function MakeApiKey({ onClose }: { onClose: () => void }) {
           </div>
         </div>
       )}
+      {made === undefined && (
+        <p className="mt-3 text-xs text-ink-2">
+          From its first key on, a server asks everybody who they are: this page, too, which then signs in
+          with a key.
+        </p>
+      )}
       <div className="-mx-4">{make.error !== null && <Trouble problem={make.error} />}</div>
     </Dialog>
   );
