@@ -81,11 +81,13 @@ export function preview(spec: ScheduleSpec, count = 8) {
   });
 }
 
-function useChange<Given, Answer>(act: (given: Given) => Promise<Answer>) {
+/** `gone`: what is shown is no more, so that nothing of it is asked for; lists ask when they are shown. */
+function useChange<Given, Answer>(act: (given: Given) => Promise<Answer>, gone = false) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: act,
-    onSuccess: () => queries.invalidateQueries({ queryKey: deploymentKeys.all }),
+    onSuccess: () =>
+      queries.invalidateQueries({ queryKey: deploymentKeys.all, refetchType: gone ? "none" : "active" }),
   });
 }
 
@@ -98,7 +100,7 @@ export function useChangeDeployment(id: string) {
 
 export function useDeleteDeployment(id: string) {
   const params = { path: { deployment: id } };
-  return useChange(() => asked(api.DELETE("/api/deployments/{deployment}", { params })));
+  return useChange(() => asked(api.DELETE("/api/deployments/{deployment}", { params })), true);
 }
 
 export function useRunDeployment(id: string) {

@@ -57,11 +57,13 @@ export function workers(poolName: string) {
   });
 }
 
-function useChange<Given, Answer>(act: (given: Given) => Promise<Answer>) {
+/** `gone`: what is shown is no more, so that nothing of it is asked for; lists ask when they are shown. */
+function useChange<Given, Answer>(act: (given: Given) => Promise<Answer>, gone = false) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: act,
-    onSuccess: () => queries.invalidateQueries({ queryKey: poolKeys.all }),
+    onSuccess: () =>
+      queries.invalidateQueries({ queryKey: poolKeys.all, refetchType: gone ? "none" : "active" }),
   });
 }
 
@@ -76,7 +78,7 @@ export function useChangePool(name: string) {
 
 export function useDeletePool(name: string) {
   const params = { path: { pool: name } };
-  return useChange(() => asked(api.DELETE("/api/work_pools/{pool}", { params })));
+  return useChange(() => asked(api.DELETE("/api/work_pools/{pool}", { params })), true);
 }
 
 export function useCreateQueue(poolName: string) {

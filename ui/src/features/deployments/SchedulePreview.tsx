@@ -1,7 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { messageOf } from "@/api/client";
 import { preview, type ScheduleSpec } from "@/api/deployments";
 
 /** The next times of a rule, as the server reckons them, soon after the writing stops. */
@@ -18,7 +17,7 @@ export function SchedulePreview({ spec }: { spec: ScheduleSpec }) {
       <h3 className="mb-1.5 font-medium">Next times, {zone}</h3>
       <div aria-live="polite">
         {found.error !== null ? (
-          <p className="break-words text-danger">{messageOf(found.error)}</p>
+          <p className="break-words text-danger">{found.error.message}</p>
         ) : found.data?.length === 0 ? (
           <p className="text-ink-3">There is none.</p>
         ) : (
