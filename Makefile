@@ -22,6 +22,7 @@ demo-stop: $(READY) ## Stop what the demo has left running
 	$(BIN)/python examples/demo.py --stop
 
 test: $(READY) ## Run all tests (chaos tests in their short form)
+	@$(BIN)/python tools/build_page.py --if-possible
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(READY) ## Style, types, arrows between rooms, sizes, names: everything that needs no test run

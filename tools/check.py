@@ -25,6 +25,7 @@ CHECKS: dict[str, list[str]] = {
     "tree": [sys.executable, "tools/check_tree.py"],
     "arrows": [str(BIN / "lint-imports"), "--no-cache"],
     "types": [str(BIN / "mypy")],
+    "page": [sys.executable, "tools/check_page.py"],
 }
 
 

