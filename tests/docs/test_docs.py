@@ -80,10 +80,11 @@ class Background:
         assert not missing, f"{self.where}: not printed: {missing}\n{self.output()}"
 
     def stop(self) -> None:
-        """Ends it as Ctrl-C would; kills what is left of it after that."""
+        """Asks it to end, as Ctrl-C would; kills what is left of it after that."""
         early = self.process.poll()
         if early is None:
-            os.killpg(self.process.pid, signal.SIGINT)
+            # Not SIGINT: who runs the tests in the background has that ignored, and so has all that is started here.
+            os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(30)
         finally:
