@@ -138,7 +138,7 @@ def _worker(env: dict[str, str]) -> Iterator[None]:
         for how in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             process.send_signal(how)
             try:
-                process.wait(20)
+                process.wait(6)
                 break
             except subprocess.TimeoutExpired:
                 continue
