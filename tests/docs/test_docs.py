@@ -100,12 +100,19 @@ def printed(line: str, output: str) -> bool:
     return any(re.fullmatch(wanted, re.sub(r"[ \t]+", " ", each.strip())) for each in output.splitlines())
 
 
+def stop_servers(folder: Path, environment: dict[str, str]) -> None:
+    """Ends servers in the background that a page leaves behind when it fails half-way."""
+    for server in Path(environment["HOME"]).glob(".levada/server/*.json"):
+        run(["levada", "server", "stop", "--port", server.stem], folder, environment)
+
+
 @pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
 def test_the_code_of_a_page_runs_as_it_stands_there(page, tmp_path) -> None:
     environment = surroundings(tmp_path)
     folder = tmp_path / "reader"
     folder.mkdir()
     with contextlib.ExitStack() as going:
+        going.callback(stop_servers, folder, environment)
         for step in steps(page):
             where = f"{name_of(page)}:{step.line}"
             match step:
