@@ -141,7 +141,7 @@ def _worker(env: dict[str, str]) -> Iterator[None]:
                 process.wait(6)
                 break
             except subprocess.TimeoutExpired:
-                continue
+                continue  # it is asked more firmly
 
 
 def _wait_in_line(client: SyncLevadaClient, world: World) -> None:
