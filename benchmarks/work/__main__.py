@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,14 +30,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--output", type=Path, help="write the tables into this page (default for a run of all parts)")
     options = parser.parse_args(arguments)
     facts, chapters, failed = machine.describe(), dict[str, list[Figure]](), False
-    for name, measure in _parts(options.quick, options.peers == "all"):
-        if options.only in {None, name}:
-            try:
-                for figure in measure():
-                    chapters.setdefault(PARTS[name], []).append(figure)
-            except (UnavailableError, OSError) as reason:  # a request that is refused, or waits too long, is an OSError
-                print(f"{name}: the rest is left out: {reason!r}", file=sys.stderr)
-                failed = True
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for name, measure in _parts(options.quick, options.peers == "all"):
+            if options.only in {None, name}:
+                failed = not _measure(name, measure, chapters) or failed
+    except KeyboardInterrupt:
+        print("stopped; here is what was measured so far", file=sys.stderr)
+        failed = True
     facts["load after"] = machine.load()
     print(terminal(chapters))
     output = options.output or (PAGE if not options.only and options.peers == "all" else None)
@@ -46,6 +47,17 @@ def main(arguments: list[str]) -> int:
     for figure in missed(chapters):
         print(f"missed: {figure.target}, {figure.scenario}, {figure.name}: {figure.value:g}", file=sys.stderr)
     return int(failed or bool(missed(chapters)))
+
+
+def _measure(name: str, measure: Callable[[], Iterable[Figure]], chapters: dict[str, list[Figure]]) -> bool:
+    """Measure a part; whether all of it could be measured."""
+    try:
+        for figure in measure():
+            chapters.setdefault(PARTS[name], []).append(figure)
+    except (UnavailableError, OSError) as reason:  # a request that is refused, or waits too long, is an OSError
+        print(f"{name}: the rest is left out: {reason!r}", file=sys.stderr)
+        return False
+    return True
 
 
 def _parts(quick: bool, with_peers: bool) -> Iterable[tuple[str, Callable[[], Iterable[Figure]]]]:

@@ -1,4 +1,4 @@
-"""Prefect, asked the same: `flow.serve` and a process worker, each with a server of its own on SQLite."""
+"""Prefect, asked the same: `flow.serve` and a process worker, one after the other, with a server on SQLite."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def touch(place: str):
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        touch.serve(name="bench", limit=4)
+        touch.serve(name="serve", limit=4)
     else:
-        touch.from_source(source=sys.argv[2], entrypoint="flows.py:touch").deploy(name="bench", work_pool_name="bench")
+        source = touch.from_source(source=sys.argv[2], entrypoint="flows.py:touch")
+        source.deploy(name="process", work_pool_name="bench")
 """
 
 PATIENCE = 240.0
@@ -59,25 +60,26 @@ FULL = Plan(10, 5, 20)
 def measured(plan: Plan, say: Callable[[str], None]) -> Iterator[Figure]:
     """Every figure; raises `UnavailableError` when Prefect cannot be installed or started."""
     PREFECT.ensure()
-    for title in (SERVE, PROCESS):
-        say(title)
-        server = PrefectServer(PREFECT)
-        server.start()
-        try:
+    server = PrefectServer(PREFECT)
+    server.start()
+    try:
+        for title, name in ((SERVE, "serve"), (PROCESS, "process")):
+            say(title)
             with tempfile.TemporaryDirectory(prefix="bench-peer-", ignore_cleanup_errors=True) as place:
-                yield from _figures(server, title, Path(place), plan)
-        finally:
-            server.stop()
+                yield from _figures(server, title, name, Path(place), plan)
+            server.settle()
+    finally:
+        server.stop()
 
 
-def _figures(server: PrefectServer, title: str, place: Path, plan: Plan) -> Iterator[Figure]:
+def _figures(server: PrefectServer, title: str, name: str, place: Path, plan: Plan) -> Iterator[Figure]:
     (place / "flows.py").write_text(FLOW)
     api = Api(server.url)
     env = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     env |= {**QUIET, **server.variables(), "PREFECT_HOME": str(place / "home")}
     with _serving(title, place, env):
-        until(lambda: _deployment(api), PATIENCE, 0.2)
-        deployment = _deployment(api)
+        until(lambda: _deployment(api, name), PATIENCE, 0.2)
+        deployment = _deployment(api, name)
         first, _ = _run(api, deployment, place / "first")
         yield Figure("created → function", title, "first run of a version", first, "s")
         pairs = [_run(api, deployment, place / f"single-{number}") for number in range(plan.single)]
@@ -126,9 +128,9 @@ def _serving(title: str, place: Path, env: dict[str, str]) -> Iterator[None]:
             process.wait()
 
 
-def _deployment(api: Api) -> str:
-    """The id of the deployment; empty while there is none."""
-    found = api.ask("POST", "/deployments/filter", {})
+def _deployment(api: Api, name: str) -> str:
+    """The id of a deployment; empty while there is none."""
+    found = api.ask("POST", "/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
     return str(found[0]["id"]) if found else ""
 
 

@@ -23,7 +23,7 @@ def measured(quick: bool, say: Callable[[str], None]) -> Iterator[Figure]:
         server = Levada(database)
         server.start()
         try:
-            yield from _figures(server, title, 15.0 if quick else EVERY)
+            yield from _figures(server, title, 10.0 if quick else EVERY)
         finally:
             server.stop()
 
