@@ -18,25 +18,27 @@ def authors_traceback(error: BaseException) -> str:
     those that Levada raises on purpose, as when a parameter does not fit, say all there is to say in their message.
     """
     found = traceback.TracebackException.from_exception(error)
-    _keep_authors(found, set())
+    _keep_authors(found, error, set())
     return "".join(found.format()).rstrip()
 
 
-def _keep_authors(error: traceback.TracebackException, seen: set[int]) -> None:
-    if id(error) in seen:
+def _keep_authors(shown: traceback.TracebackException, error: BaseException, seen: set[int]) -> None:
+    if id(shown) in seen:
         return
-    seen.add(id(error))
-    own = [frame for frame in error.stack if not _is_machinery(frame.filename)]
+    seen.add(id(shown))
+    own = [frame for frame in shown.stack if not _is_machinery(frame.filename)]
     if own:
-        error.stack = traceback.StackSummary.from_list(own)
-    elif error.exc_type is not None and issubclass(error.exc_type, LevadaError):
-        error.stack = traceback.StackSummary()
-        if error.__cause__ is not None and all(_is_machinery(frame.filename) for frame in error.__cause__.stack):
-            error.__cause__ = None
-            error.__suppress_context__ = True
-    for inner in (error.__cause__, error.__context__, *(error.exceptions or ())):
-        if inner is not None:
-            _keep_authors(inner, seen)
+        shown.stack = traceback.StackSummary.from_list(own)
+    elif isinstance(error, LevadaError):
+        shown.stack = traceback.StackSummary()
+        if shown.__cause__ is not None and all(_is_machinery(frame.filename) for frame in shown.__cause__.stack):
+            shown.__cause__ = None
+            shown.__suppress_context__ = True
+    members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    around = [(shown.__cause__, error.__cause__), (shown.__context__, error.__context__)]
+    for inner, raised in [*around, *zip(shown.exceptions or (), members, strict=False)]:
+        if inner is not None and raised is not None:
+            _keep_authors(inner, raised, seen)
 
 
 def _is_machinery(filename: str) -> bool:

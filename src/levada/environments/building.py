@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def _build(contents: Contents, place: Path) -> None:
     uv = find_uv()
     fits = ourselves.same_python(contents.python)
     try:
-        _run([*uv, "venv", "--quiet", "--no-project", "--relocatable", "--python", contents.python, str(unfinished)])
+        # The worker's own Python is there, wherever it is installed; any other one uv finds or fetches.
+        python = sys.executable if fits else contents.python
+        _run([*uv, "venv", "--quiet", "--no-project", "--relocatable", "--python", python, str(unfinished)])
         wanted = unfinished / "levada-requirements.txt"
         wanted.write_text("\n".join([*contents.requirements, *([] if fits else ourselves.requirements())]) + "\n")
         _install(uv, contents, unfinished, wanted)
