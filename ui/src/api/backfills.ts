@@ -28,6 +28,7 @@ export function backfillList(deployment: string) {
 export function useBackfill(deployment: string) {
   const queries = useQueryClient();
   return useMutation({
+    meta: { quiet: true },
     mutationFn: (body: NewBackfill) =>
       asked(api.POST("/api/deployments/{deployment}/backfills", { params: { path: { deployment } }, body })),
     onSuccess: (_made, asked) =>

@@ -81,11 +81,20 @@ export function preview(spec: ScheduleSpec, count = 8) {
   });
 }
 
-/** `gone`: what is shown is no more, so that nothing of it is asked for; lists ask when they are shown. */
-function useChange<Given, Answer>(act: (given: Given) => Promise<Answer>, gone = false) {
+/** Whether dialogs say what went wrong themselves, and whether what is shown is no more, so that nothing of it is asked for. */
+interface Manner {
+  quiet?: boolean;
+  gone?: boolean;
+}
+
+function useChange<Given, Answer>(
+  act: (given: Given) => Promise<Answer>,
+  { quiet = false, gone = false }: Manner = {},
+) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: act,
+    meta: { quiet },
     onSuccess: () =>
       queries.invalidateQueries({ queryKey: deploymentKeys.all, refetchType: gone ? "none" : "active" }),
   });
@@ -100,13 +109,17 @@ export function useChangeDeployment(id: string) {
 
 export function useDeleteDeployment(id: string) {
   const params = { path: { deployment: id } };
-  return useChange(() => asked(api.DELETE("/api/deployments/{deployment}", { params })), true);
+  return useChange(() => asked(api.DELETE("/api/deployments/{deployment}", { params })), {
+    quiet: true,
+    gone: true,
+  });
 }
 
 export function useRunDeployment(id: string) {
   const queries = useQueryClient();
   const params = { path: { deployment: id } };
   return useMutation({
+    meta: { quiet: true },
     mutationFn: (body: NewDeploymentRun) =>
       asked(api.POST("/api/deployments/{deployment}/runs", { params, body })),
     onSuccess: () =>
@@ -118,31 +131,35 @@ export function useRunDeployment(id: string) {
 }
 
 export function usePromote(id: string) {
-  return useChange((number: number) =>
-    asked(
-      api.POST("/api/deployments/{deployment}/versions/{number}/promote", {
-        params: { path: { deployment: id, number } },
-      }),
-    ),
+  return useChange(
+    (number: number) =>
+      asked(
+        api.POST("/api/deployments/{deployment}/versions/{number}/promote", {
+          params: { path: { deployment: id, number } },
+        }),
+      ),
+    { quiet: true },
   );
 }
 
 /** Make a schedule, or change the one that has the id. */
 export function useSaveSchedule(deploymentId: string, scheduleId: string | null) {
-  return useChange((spec: ScheduleSpec) =>
-    scheduleId === null
-      ? asked(
-          api.POST("/api/deployments/{deployment}/schedules", {
-            params: { path: { deployment: deploymentId } },
-            body: spec,
-          }),
-        )
-      : asked(
-          api.PATCH("/api/schedules/{schedule}", {
-            params: { path: { schedule: scheduleId } },
-            body: { spec },
-          }),
-        ),
+  return useChange(
+    (spec: ScheduleSpec) =>
+      scheduleId === null
+        ? asked(
+            api.POST("/api/deployments/{deployment}/schedules", {
+              params: { path: { deployment: deploymentId } },
+              body: spec,
+            }),
+          )
+        : asked(
+            api.PATCH("/api/schedules/{schedule}", {
+              params: { path: { schedule: scheduleId } },
+              body: { spec },
+            }),
+          ),
+    { quiet: true },
   );
 }
 
@@ -153,7 +170,8 @@ export function useSwitchSchedule(id: string) {
 }
 
 export function useDeleteSchedule(id: string) {
-  return useChange(() =>
-    asked(api.DELETE("/api/schedules/{schedule}", { params: { path: { schedule: id } } })),
+  return useChange(
+    () => asked(api.DELETE("/api/schedules/{schedule}", { params: { path: { schedule: id } } })),
+    { quiet: true },
   );
 }

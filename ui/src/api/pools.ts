@@ -57,18 +57,27 @@ export function workers(poolName: string) {
   });
 }
 
-/** `gone`: what is shown is no more, so that nothing of it is asked for; lists ask when they are shown. */
-function useChange<Given, Answer>(act: (given: Given) => Promise<Answer>, gone = false) {
+/** Whether dialogs say what went wrong themselves, and whether what is shown is no more, so that nothing of it is asked for. */
+interface Manner {
+  quiet?: boolean;
+  gone?: boolean;
+}
+
+function useChange<Given, Answer>(
+  act: (given: Given) => Promise<Answer>,
+  { quiet = false, gone = false }: Manner = {},
+) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: act,
+    meta: { quiet },
     onSuccess: () =>
       queries.invalidateQueries({ queryKey: poolKeys.all, refetchType: gone ? "none" : "active" }),
   });
 }
 
 export function useCreatePool() {
-  return useChange((body: PoolSpec) => asked(api.POST("/api/work_pools", { body })));
+  return useChange((body: PoolSpec) => asked(api.POST("/api/work_pools", { body })), { quiet: true });
 }
 
 export function useChangePool(name: string) {
@@ -78,12 +87,17 @@ export function useChangePool(name: string) {
 
 export function useDeletePool(name: string) {
   const params = { path: { pool: name } };
-  return useChange(() => asked(api.DELETE("/api/work_pools/{pool}", { params })), true);
+  return useChange(() => asked(api.DELETE("/api/work_pools/{pool}", { params })), {
+    quiet: true,
+    gone: true,
+  });
 }
 
 export function useCreateQueue(poolName: string) {
   const params = { path: { pool: poolName } };
-  return useChange((body: QueueSpec) => asked(api.POST("/api/work_pools/{pool}/queues", { params, body })));
+  return useChange((body: QueueSpec) => asked(api.POST("/api/work_pools/{pool}/queues", { params, body })), {
+    quiet: true,
+  });
 }
 
 export function useChangeQueue(poolName: string, queue: string) {
@@ -95,7 +109,9 @@ export function useChangeQueue(poolName: string, queue: string) {
 
 export function useDeleteQueue(poolName: string, queue: string) {
   const params = { path: { pool: poolName, queue } };
-  return useChange(() => asked(api.DELETE("/api/work_pools/{pool}/queues/{queue}", { params })));
+  return useChange(() => asked(api.DELETE("/api/work_pools/{pool}/queues/{queue}", { params })), {
+    quiet: true,
+  });
 }
 
 export function useForgetWorker(poolName: string, worker: string) {
@@ -105,7 +121,9 @@ export function useForgetWorker(poolName: string, worker: string) {
 
 /** Give a waiting run another priority, or put it into another queue. */
 export function useMoveRun(run: string) {
-  return useChange((body: Schemas["Move"]) =>
-    asked(api.POST("/api/flow_runs/{run}/move", { params: { path: { run } }, body })),
+  return useChange(
+    (body: Schemas["Move"]) =>
+      asked(api.POST("/api/flow_runs/{run}/move", { params: { path: { run } }, body })),
+    { quiet: true },
   );
 }

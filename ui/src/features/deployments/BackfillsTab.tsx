@@ -1,9 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useState } from "react";
-import { toast } from "sonner";
 
-import { messageOf } from "@/api/client";
 import { type Backfill, backfillList, isOver, useBackfillAction } from "@/api/backfills";
 import type { Deployment } from "@/api/deployments";
 import { Ago, At } from "@/components/Moment";
@@ -54,7 +52,6 @@ function BackfillRow({ backfill }: { backfill: Backfill }) {
   const [asking, setAsking] = useState(false);
   const act = useBackfillAction(backfill.id);
   const { spec, total, completed = 0, failed = 0, made = 0 } = backfill;
-  const fail = (problem: unknown): void => void toast.error(messageOf(problem));
   return (
     <div className="space-y-2 px-4 py-3 text-sm">
       <div className="flex flex-wrap items-center justify-between gap-2">
@@ -73,7 +70,7 @@ function BackfillRow({ backfill }: { backfill: Backfill }) {
             <Button
               size="small"
               disabled={act.isPending}
-              onClick={() => act.mutate(backfill.state === "paused" ? "resume" : "pause", { onError: fail })}
+              onClick={() => act.mutate(backfill.state === "paused" ? "resume" : "pause")}
             >
               {backfill.state === "paused" ? "Go on" : "Pause"}
             </Button>

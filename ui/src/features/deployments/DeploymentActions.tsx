@@ -3,7 +3,6 @@ import { EllipsisVertical, Play } from "lucide-react";
 import { useState } from "react";
 import { toast } from "sonner";
 
-import { messageOf } from "@/api/client";
 import { type Deployment, useChangeDeployment, useDeleteDeployment } from "@/api/deployments";
 import { Button } from "@/components/ui/button";
 import { Menu, MenuItem } from "@/components/ui/menu";
@@ -30,7 +29,6 @@ export function DeploymentActions({ deployment }: { deployment: Deployment }) {
                 toast.success(
                   paused ? `${full} runs on its schedules again.` : `The schedules of ${full} stand still.`,
                 ),
-              onError: (problem) => toast.error(messageOf(problem)),
             },
           )
         }

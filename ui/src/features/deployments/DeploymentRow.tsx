@@ -1,8 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { Play } from "lucide-react";
-import { toast } from "sonner";
 
-import { messageOf } from "@/api/client";
 import { type Deployment, useChangeDeployment } from "@/api/deployments";
 import { Ago } from "@/components/Moment";
 import { Button } from "@/components/ui/button";
@@ -25,7 +23,7 @@ export function DeploymentRow({ deployment, onRun, onTag }: DeploymentRowProps) 
   const paused = deployment.paused === true;
   return (
     <div className="flex flex-wrap items-center gap-x-4 gap-y-1.5 px-4 py-2.5 hover:bg-sunken/60">
-      <div className="min-w-48 flex-1">
+      <div className="min-w-48 flex-1 max-sm:basis-full">
         <Link
           to="/deployments/$deployment"
           params={{ deployment: deployment.id }}
@@ -80,7 +78,7 @@ export function DeploymentRow({ deployment, onRun, onTag }: DeploymentRowProps) 
           </>
         )}
       </div>
-      <div className="flex w-40 justify-end max-sm:w-auto">
+      <div className="flex w-40 justify-end max-sm:mr-auto max-sm:w-auto">
         <LastRun deployment={deployment} />
       </div>
       {schedules.length > 0 ? (
@@ -88,9 +86,7 @@ export function DeploymentRow({ deployment, onRun, onTag }: DeploymentRowProps) 
           checked={!paused}
           disabled={change.isPending}
           label={`Schedules of ${deployment.flow_name} / ${deployment.name}`}
-          onChange={(on) =>
-            change.mutate({ paused: !on }, { onError: (problem) => void toast.error(messageOf(problem)) })
-          }
+          onChange={(on) => change.mutate({ paused: !on })}
         />
       ) : (
         <span className="w-9 max-sm:hidden" />

@@ -1,8 +1,6 @@
 import { Pencil, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { toast } from "sonner";
 
-import { messageOf } from "@/api/client";
 import { type Deployment, type Schedule, useDeleteSchedule, useSwitchSchedule } from "@/api/deployments";
 import { Ago, At } from "@/components/Moment";
 import { Empty } from "@/components/Notices";
@@ -72,7 +70,7 @@ function ScheduleRow({ schedule, onEdit }: { schedule: Schedule; onEdit: () => v
         checked={active}
         disabled={change.isPending}
         label={`The schedule ${name}`}
-        onChange={(on) => change.mutate(on, { onError: (problem) => void toast.error(messageOf(problem)) })}
+        onChange={(on) => change.mutate(on)}
       />
       <div className="min-w-40 flex-1">
         <p className="flex flex-wrap items-baseline gap-x-2">

@@ -11,6 +11,7 @@ import { Rows } from "@/components/Rows";
 import { StateBadge } from "@/components/StateBadge";
 import { Card } from "@/components/ui/card";
 import { Input } from "@/components/ui/input";
+import { isStateType } from "@/lib/states";
 
 export function FlowsPage() {
   const [text, setText] = useState("");
@@ -80,17 +81,17 @@ function FlowRow({ flow }: { flow: Flow }) {
       <Link
         to="/runs"
         search={{ flow: [flow.name] }}
-        className="min-w-40 flex-1 truncate font-medium hover:underline"
+        className="min-w-40 flex-1 truncate font-medium hover:underline max-sm:basis-full"
       >
         {flow.name}
       </Link>
-      <span className="w-28 text-right text-xs text-ink-2 tabular-nums">
+      <span className="w-28 text-right text-xs text-ink-2 tabular-nums max-sm:order-last max-sm:ml-auto max-sm:w-auto">
         {runs.toLocaleString()} {runs === 1 ? "run" : "runs"}
       </span>
-      <span className="flex w-28 justify-end">
-        {flow.last_state != null && <StateBadge type={flow.last_state} />}
+      <span className="flex w-28 justify-end max-sm:w-auto">
+        {flow.last_state != null && <StateBadge type={typeOf(flow.last_state)} name={flow.last_state} />}
       </span>
-      <span className="w-24 text-right text-xs text-ink-2">
+      <span className="w-24 text-right text-xs text-ink-2 max-sm:w-auto">
         <Ago at={flow.last_run} />
       </span>
       <Link
@@ -102,4 +103,19 @@ function FlowRow({ flow }: { flow: Flow }) {
       </Link>
     </div>
   );
+}
+
+/** States that go by another name than their type. */
+const TYPES: Record<string, string> = {
+  Late: "SCHEDULED",
+  AwaitingRetry: "SCHEDULED",
+  Retrying: "RUNNING",
+  Suspended: "PAUSED",
+  TimedOut: "FAILED",
+  Cached: "COMPLETED",
+};
+
+function typeOf(name: string): string | undefined {
+  const type = name.toUpperCase();
+  return isStateType(type) ? type : TYPES[name];
 }

@@ -3,7 +3,6 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { EllipsisVertical } from "lucide-react";
 import { useState } from "react";
 
-import { messageOf } from "@/api/client";
 import { pool as poolQuery, useChangePool, useDeletePool, type WorkPool } from "@/api/pools";
 import { Command } from "@/components/Copy";
 import { Facts } from "@/components/Facts";
@@ -21,7 +20,6 @@ import { PoolStatus } from "@/features/pools/PoolStatus";
 import { PoolWorkers } from "@/features/pools/PoolWorkers";
 import { Slots } from "@/features/pools/Slots";
 import { WaitingRuns } from "@/features/pools/WaitingRuns";
-import { toast } from "sonner";
 
 const route = getRouteApi("/shell/work-pools/$pool");
 
@@ -50,7 +48,7 @@ export function PoolPage() {
         below={pool.spec.description != null && <p className="text-sm text-ink-2">{pool.spec.description}</p>}
       />
       {found.error !== null && <Trouble problem={found.error} retry={() => void found.refetch()} />}
-      <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
+      <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="min-w-0 space-y-4">
           <PoolQueues pool={pool} />
           <WaitingRuns pool={pool} />
@@ -98,13 +96,9 @@ function PoolActions({ pool }: { pool: WorkPool }) {
   const remove = useDeletePool(name);
   const navigate = useNavigate();
   const paused = pool.spec.paused === true;
-  const fail = (problem: unknown): void => void toast.error(messageOf(problem));
   return (
     <>
-      <Button
-        disabled={change.isPending}
-        onClick={() => change.mutate({ paused: !paused }, { onError: fail })}
-      >
+      <Button disabled={change.isPending} onClick={() => change.mutate({ paused: !paused })}>
         {paused ? "Go on" : "Pause"}
       </Button>
       <Menu

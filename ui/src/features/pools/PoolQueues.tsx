@@ -1,8 +1,6 @@
 import { Pencil, Plus } from "lucide-react";
 import { useState } from "react";
-import { toast } from "sonner";
 
-import { messageOf } from "@/api/client";
 import { useChangeQueue, type WorkPool, type WorkQueue } from "@/api/pools";
 import { Empty } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
@@ -91,9 +89,7 @@ function QueueRow({ queue, isDefault }: { queue: WorkQueue; isDefault: boolean }
           size="small"
           look="ghost"
           disabled={change.isPending}
-          onClick={() =>
-            change.mutate({ paused: !paused }, { onError: (problem) => void toast.error(messageOf(problem)) })
-          }
+          onClick={() => change.mutate({ paused: !paused })}
         >
           {paused ? "Go on" : "Pause"}
         </Button>

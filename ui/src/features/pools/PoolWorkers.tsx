@@ -1,8 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
-import { toast } from "sonner";
 
-import { messageOf } from "@/api/client";
 import { useForgetWorker, type Worker, workers as workersQuery } from "@/api/pools";
 import { Ago } from "@/components/Moment";
 import { Empty, Loading, Trouble } from "@/components/Notices";
@@ -51,9 +49,7 @@ function WorkerRow({ worker }: { worker: Worker }) {
               className="size-6"
               aria-label={`Forget the worker ${worker.name}`}
               disabled={forget.isPending}
-              onClick={() =>
-                forget.mutate(undefined, { onError: (problem) => toast.error(messageOf(problem)) })
-              }
+              onClick={() => forget.mutate(undefined)}
             >
               <Trash2 size={13} />
             </Button>
