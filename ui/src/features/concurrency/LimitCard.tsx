@@ -153,7 +153,8 @@ function Who({ one }: { one: Holder | Waiter }) {
         params={{ task: one.task_run_id }}
         className="font-mono text-accent hover:underline"
       >
-        {owner ?? `task run ${one.task_run_id.slice(0, 8)}`}
+        task run {one.task_run_id.slice(-8)}
+        {owner !== null && ` on ${owner}`}
       </Link>
     );
   }
@@ -164,9 +165,10 @@ function Who({ one }: { one: Holder | Waiter }) {
         params={{ run: one.flow_run_id }}
         className="font-mono text-accent hover:underline"
       >
-        {owner ?? `flow run ${one.flow_run_id.slice(0, 8)}`}
+        flow run {one.flow_run_id.slice(-8)}
+        {owner !== null && ` on ${owner}`}
       </Link>
     );
   }
-  return <span className="font-mono">{owner ?? `lease ${one.lease.slice(0, 8)}`}</span>;
+  return <span className="font-mono">{owner ?? `lease ${one.lease.slice(-8)}`}</span>;
 }

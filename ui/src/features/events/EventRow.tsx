@@ -15,8 +15,10 @@ interface EventRowProps {
 
 /** The type of the state that an event tells of, if it does. */
 function stateOf(event: Event): string | null {
-  const to = event.payload?.to;
-  return typeof to?.type === "string" ? to.type : null;
+  const payload: unknown = event.payload;
+  const to: unknown = typeof payload === "object" && payload !== null && "to" in payload ? payload.to : null;
+  const type: unknown = typeof to === "object" && to !== null && "type" in to ? to.type : null;
+  return typeof type === "string" ? type : null;
 }
 
 export function EventRow({ event, open, onToggle }: EventRowProps) {

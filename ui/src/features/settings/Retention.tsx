@@ -5,7 +5,7 @@ import { Facts } from "@/components/Facts";
 import { Ago } from "@/components/Moment";
 import { Loading, Trouble } from "@/components/Notices";
 import { Card } from "@/components/ui/card";
-import { kept, shown } from "@/features/settings/sizes";
+import { kept, removed } from "@/features/settings/sizes";
 
 /** How long the server keeps what it knows. */
 export function Retention() {
@@ -29,7 +29,7 @@ export function Retention() {
               ["Logs", kept(data.logs_days)],
               ["Events", kept(data.events_days)],
               ["Last turn", <Ago key="last" at={data.last_run} />],
-              ["Removed then", data.last_result == null ? null : shown(data.last_result)],
+              ["Removed then", data.last_result == null ? null : removed(data.last_result)],
             ]}
           />
         </>

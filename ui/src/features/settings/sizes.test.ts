@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { kept, shown, size } from "@/features/settings/sizes";
+import { kept, removed, shown, size } from "@/features/settings/sizes";
 
 it("shows sizes", () => {
   expect(size(0)).toBe("0 B");
@@ -21,4 +21,9 @@ it("shows values", () => {
   expect(shown("")).toBe("empty");
   expect(shown("x")).toBe("x");
   expect(shown([1])).toBe("[1]");
+});
+
+it("says what was removed", () => {
+  expect(removed({ flow_runs: 0, removed_at: "x" })).toBe("nothing");
+  expect(removed({ flow_runs: 2, logs: 12 })).toBe("2 flow runs, 12 logs");
 });

@@ -24,3 +24,13 @@ export function shown(value: unknown): string {
   if (value === "") return "empty";
   return typeof value === "string" ? value : JSON.stringify(value);
 }
+
+/** What was removed, by what it was: `12 logs, 3 events`, or `nothing`. */
+export function removed(result: unknown): string {
+  if (typeof result !== "object" || result === null) return shown(result);
+  const some = Object.entries(result as Record<string, unknown>).filter(
+    (pair): pair is [string, number] => typeof pair[1] === "number" && pair[1] > 0,
+  );
+  if (some.length === 0) return "nothing";
+  return some.map(([name, count]) => `${count.toLocaleString()} ${name.replaceAll("_", " ")}`).join(", ");
+}

@@ -130,7 +130,7 @@ function VariableRow({ variable, onEdit, onDelete }: VariableRowProps) {
         <CopyButton text={json} label={`Copy the value of ${variable.name}`} />
       </span>
       <Tags tags={variable.tags} />
-      <span className="w-24 text-right text-xs text-ink-3">
+      <span className="ml-auto w-24 text-right text-xs whitespace-nowrap text-ink-3">
         <Ago at={variable.updated} />
       </span>
       <span className="flex">
