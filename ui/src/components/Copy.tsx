@@ -31,7 +31,11 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
 export function Command({ text }: { text: string }) {
   return (
     <div className="flex items-start gap-2 rounded-md border border-line bg-sunken px-3 py-2 text-left font-mono text-xs">
-      <pre className="min-w-0 flex-1 overflow-x-auto whitespace-pre">{text}</pre>
+      {/* A box that scrolls must be reachable by keyboard. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <pre className="min-w-0 flex-1 overflow-x-auto whitespace-pre" tabIndex={0}>
+        {text}
+      </pre>
       <CopyButton text={text} label="Copy the command" />
     </div>
   );

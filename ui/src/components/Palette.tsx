@@ -33,7 +33,7 @@ export function Palette() {
   const navigate = useNavigate();
 
   useEffect(() => {
-    let leader = 0;
+    let leader = -Infinity;
     const press = (event: KeyboardEvent): void => {
       if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
@@ -41,6 +41,8 @@ export function Palette() {
         return;
       }
       if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+      // Keys that are pressed in a dialog are meant for it.
+      if (document.querySelector('[role="dialog"]') !== null) return;
       if (event.key === "?") setSheet(true);
       else if (event.key === "/") {
         const search = document.querySelector<HTMLInputElement>("#main input[type=search]");
@@ -50,7 +52,7 @@ export function Palette() {
         }
       } else if (event.key === "g") leader = event.timeStamp;
       else if (event.timeStamp - leader < 1500) {
-        leader = 0;
+        leader = -Infinity;
         const place = PLACES.find(({ keys }) => keys === `g ${event.key}`);
         if (place !== undefined) void navigate({ to: place.to });
       }
@@ -83,6 +85,9 @@ export function Palette() {
       <Dialog open={open} onOpenChange={setOpen} title="Go to, or do">
         <Command label="Go to, or do" className="space-y-2" loop>
           <Command.Input
+            // It was opened to be written into.
+            // eslint-disable-next-line jsx-a11y/no-autofocus
+            autoFocus
             value={text}
             onValueChange={setText}
             placeholder="A page, a run, an action …"

@@ -76,12 +76,12 @@ export function Shell() {
         </div>
       </aside>
       <div className="flex min-w-0 flex-1 flex-col">
-        <div className="flex h-12 shrink-0 items-center gap-2 border-b border-line bg-surface px-3 md:hidden">
+        <header className="flex h-12 shrink-0 items-center gap-2 border-b border-line bg-surface px-3 md:hidden">
           <Button look="ghost" size="icon" aria-label="Open the menu" onClick={() => setOpen(true)}>
             <MenuIcon size={18} />
           </Button>
           <span className="font-semibold">Levada</span>
-        </div>
+        </header>
         <Away />
         <main id="main" className="min-h-0 flex-1 overflow-y-auto px-3 py-4 sm:px-6">
           <Outlet />
