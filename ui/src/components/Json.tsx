@@ -8,10 +8,10 @@ export function Json({ value }: { value: unknown }) {
       <div className="absolute top-1 right-1">
         <CopyButton text={text} />
       </div>
-      {/* A box that scrolls must be reachable by keyboard. */}
-      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <pre
         tabIndex={0}
+        role="region"
+        aria-label="The value as JSON"
         className="max-h-[60vh] overflow-auto p-4 pr-10 font-mono text-xs break-words whitespace-pre-wrap"
       >
         {text}
