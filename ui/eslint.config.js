@@ -3,7 +3,7 @@ import hooks from "eslint-plugin-react-hooks";
 import typescript from "typescript-eslint";
 
 export default typescript.config(
-  { ignores: ["node_modules", "src/api/schema.ts", "eslint.config.js"] },
+  { ignores: ["node_modules", "src/api/schema.ts", "eslint.config.js", "public"] },
   ...typescript.configs.strictTypeChecked,
   a11y.flatConfigs.recommended,
   {

@@ -1172,6 +1172,8 @@ export interface paths {
         /**
          * Retry a flow run
          * @description Schedule an ended run again; what it completed is reused.
+         *
+         *     It executes its own version of its deployment, or with `latest` that which is live now.
          */
         post: operations["retry_flow_run"];
         delete?: never;
@@ -9411,7 +9413,10 @@ export interface operations {
     };
     retry_flow_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Execute the version of its deployment that is live now, rather than its own. */
+                latest?: boolean;
+            };
             header?: never;
             path: {
                 /** @description A flow run: its id, the beginning of its id, or a name that only it has. */
