@@ -31,7 +31,6 @@ def wanted(world: World) -> dict[str, str]:
         "events": "/events",
         "concurrency": "/concurrency",
         "artifacts": "/artifacts",
-        "settings": "/settings",
     }
 
 

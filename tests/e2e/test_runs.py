@@ -51,7 +51,7 @@ def test_the_palette_goes_anywhere_by_keyboard_alone(world, chromium) -> None:
     with View(chromium, world.url) as view:
         view.open("/")
         view.page.keyboard.press("Control+k")
-        view.page.get_by_role("dialog").wait_for()
+        expect(view.page.get_by_role("combobox")).to_be_focused()
         view.page.keyboard.type("work pools")
         view.page.keyboard.press("Enter")
         expect(view.page).to_have_url(re.compile("/work-pools$"))
