@@ -85,7 +85,7 @@ function Bars({ all, span, critical, opened, onToggle }: BarsProps) {
   });
   return (
     // A box that scrolls must be reachable by keyboard.
-     
+
     <div
       ref={box}
       className="max-h-[62vh] overflow-auto py-1"

@@ -28,10 +28,7 @@ export function RunsPage() {
   const [opened] = useState(Date.now);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const query = useMemo(() => queryOf(filters, opened), [filters, opened]);
-  const withoutStates = useMemo(
-    () => queryOf({ ...filters, state: undefined }, opened),
-    [filters, opened],
-  );
+  const withoutStates = useMemo(() => queryOf({ ...filters, state: undefined }, opened), [filters, opened]);
   const { since, until } = spanOf(filters, opened);
 
   const runs = useRuns(query);
