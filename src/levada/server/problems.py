@@ -111,7 +111,9 @@ def answer_of(problem: Problem, headers: dict[str, str] | None = None) -> Answer
     if problem.status in _RETRY_AFTER:
         said.setdefault("retry-after", str(_RETRY_AFTER[problem.status]))
     if problem.status == 401:
-        said.setdefault("www-authenticate", 'Bearer realm="levada", Basic realm="levada"')
+        # Passwords are taken as Basic, too, but that is not announced: browsers would ask in a window of their own
+        # where the page has a better one.
+        said.setdefault("www-authenticate", 'Bearer realm="levada"')
     return Answer(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=said)
 
 
