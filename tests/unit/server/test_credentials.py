@@ -150,7 +150,7 @@ class TestComingIn:
             api.app.state.keeper.forget()
             refused = api.get("/api/flows")
             assert refused.status_code == 401
-            assert refused.headers["www-authenticate"] == 'Bearer realm="levada"'  # no browser opens a window of its own
+            assert refused.headers["www-authenticate"] == 'Bearer realm="levada"'  # no window of the browser's
             assert refused.json()["type"] == "urn:levada:not-authenticated"
 
     def test_the_password_opens_everything_and_a_wrong_one_nothing(self, plane) -> None:
