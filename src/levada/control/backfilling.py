@@ -220,15 +220,17 @@ def _runs(
     table, now = BackfillTable(transaction), transaction.now
     plan, schedule = _plan_again(transaction, deployment, spec)
     wanted, latest = _wanted(spec, schedule), release(transaction, deployment)
+    decided: list[tuple[int, int, bytes | None]] = []
     for nominal in times:
         following = tick_at(plan, nominal).following
         try:
             made = _made(latest, wanted, now, row, nominal, following)
         except LevadaError:
-            table.decide(row.id, nominal, SKIPPED, None)  # counted as failed; the deployment changed since the start
+            decided.append((nominal, SKIPPED, None))  # counted as failed; the deployment changed since the start
             continue
-        table.decide(row.id, nominal, MADE, made[0].id)
+        decided.append((nominal, MADE, made[0].id))
         yield made
+    table.decide(row.id, decided)
 
 
 def _made(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.msgpack import Decoder, Encoder
 
 from levada.store.sql.connection import marks
-from levada.store.sql.schedules import MADE, PLANNED, SKIPPED
+from levada.store.sql.schedules import MADE, PLANNED, SKIPPED, open_among
 from levada.wire.deployments import Backfill
 
 if TYPE_CHECKING:
@@ -108,10 +108,16 @@ class BackfillTable:
         )
         return [row[0] for row in self._execute(sql, (backfill, limit))]
 
-    def decide(self, backfill: bytes, nominal: int, outcome: int, run: bytes | None) -> None:
-        """Say what became of a time that was planned."""
-        sql = "UPDATE occurrences SET outcome = ?, run = ? WHERE schedule = ? AND nominal = ?"
-        self._execute(sql, (outcome, run, backfill, nominal))
+    def decide(self, backfill: bytes, decided: Sequence[tuple[int, int, bytes | None]]) -> None:
+        """Say what became of times that were planned: (nominal time, outcome, run)."""
+        for first in range(0, len(decided), _AT_ONCE):
+            chunk = decided[first : first + _AT_ONCE]
+            sql = (
+                "INSERT INTO occurrences (schedule, nominal, outcome, run) "
+                f"VALUES {', '.join(['(?, ?, ?, ?)'] * len(chunk))} "
+                "ON CONFLICT (schedule, nominal) DO UPDATE SET outcome = excluded.outcome, run = excluded.run"
+            )
+            self._execute(sql, [value for one in chunk for value in (backfill, *one)])
 
     def give_up(self, backfill: bytes) -> None:
         """Forget the times for which no run was made."""
@@ -119,11 +125,7 @@ class BackfillTable:
 
     def open_runs(self, backfill: bytes, flow: str) -> list[tuple[bytes, int]]:
         """Id and state of each run of it that has not ended."""
-        sql = (
-            "SELECT r.id, r.state FROM flow_runs AS r JOIN occurrences AS o ON o.run = r.id "
-            "WHERE r.flow = ? AND r.state IN (0, 1, 2, 3, 4) AND o.schedule = ?"
-        )
-        return [(bytes(run), state) for run, state in self._execute(sql, (flow, backfill))]
+        return list(open_among(self._execute, backfill, flow, since=backfill))
 
     def progress(self, backfill: bytes, completed: int) -> Progress:
         """What became of all its times.

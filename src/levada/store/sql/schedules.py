@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,6 +22,11 @@ SKIPPED: Final = 3
 
 _AT_ONCE = 500
 """Values of one statement."""
+
+_HOUR_MS = 3_600_000
+"""Clocks of two servers differ by less."""
+
+_Execute = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 
 _encode = Encoder().encode
 _decode_spec = Decoder(ScheduleSpec).decode
@@ -157,9 +162,26 @@ class OccurrenceTable:
 
     def open_runs(self, schedule: bytes, flow: str, most: int) -> int:
         """How many runs of a schedule have not ended; counted up to `most`."""
-        sql = (
-            "SELECT count(*) FROM (SELECT 1 FROM flow_runs AS r JOIN occurrences AS o ON o.run = r.id "
-            "WHERE r.flow = ? AND r.state IN (0, 1, 2, 3, 4) AND o.schedule = ? LIMIT ?) AS found"
-        )
-        count: int = self._execute(sql, (flow, schedule, most))[0][0]
-        return count
+        return sum(1 for _ in islice(open_among(self._execute, schedule, flow), most))
+
+
+def open_among(execute: _Execute, source: bytes, flow: str, *, since: bytes = b"") -> Iterator[tuple[bytes, int]]:
+    """Id and state of the runs of a schedule or backfill that have not ended.
+
+    In two statements, each of which can only go one way: as one, a database without statistics, new or just filled,
+    looks at every time of the source for every open run.
+
+    Args:
+        execute: of the transaction.
+        source: the schedule or backfill.
+        flow: of its deployment.
+        since: an id made before its first run, up to an hour; older runs are not looked at.
+    """
+    oldest = (max(0, int.from_bytes(since[:6], "big") - _HOUR_MS)).to_bytes(6, "big") if since else b""
+    sql = "SELECT id, state FROM flow_runs WHERE flow = ? AND state IN (0, 1, 2, 3, 4) AND id > ?"
+    standing = {bytes(run): state for run, state in execute(sql, (flow, oldest))}
+    for chunk in _chunks(standing):
+        made = f"SELECT run, schedule FROM occurrences WHERE run IN ({marks(chunk)})"
+        for run, of in execute(made, chunk):
+            if bytes(of) == source:
+                yield bytes(run), standing[bytes(run)]
