@@ -79,4 +79,4 @@ def test_completion_completes_nouns_and_verbs(levada):
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
     assert completed("levada fl", 1) == ["flow-run", "flow"]
-    assert completed("levada flow-run re", 2) == ["resume"]
+    assert completed("levada flow-run re", 2) == ["resume", "retry"]
