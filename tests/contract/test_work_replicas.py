@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from levada.control import ControlPlane
+from levada.control.commands import commands_for
 from levada.core.settings import DatabaseSettings
 from levada.core.states import StateType
 from levada.store.opening import open_store
@@ -19,7 +20,9 @@ from levada.wire.changes import NewFlowRun
 from levada.wire.deployments import Code, NewDeployment, NewDeploymentRun
 from levada.wire.filters import FlowRunQuery
 from levada.wire.pools import ClaimRequest, Held, PoolSpec, RunExit
+from tests.contract.stored import take_in
 from tests.postgres import database
+from tests.unit.control import records as make
 
 POOL = "press"
 REPLICAS, WORKERS, RUNS = 3, 12, 120
@@ -139,3 +142,28 @@ def test_a_run_of_an_answer_that_was_lost_is_given_out_again(planes: list[Contro
     assert plane.claim(POOL, ClaimRequest(worker=worker, name="w", held=[Held(made.id, 1)])).orders == []
     again = plane.claim(POOL, ClaimRequest(worker=worker, name="w"))
     assert [order.run for order in again.orders] == [made.id]
+
+
+def test_a_worker_whose_run_begins_between_two_reads_is_not_told_to_kill_it(planes: list[ControlPlane]) -> None:
+    plane, other = planes[:2]
+    worker = uuid4()
+    plane.create_work_pool(PoolSpec(name=POOL))
+    made = plane.create_flow_run(NewFlowRun(flow_name="paper", work_pool_name=POOL))
+    [order] = plane.claim(POOL, ClaimRequest(worker=worker, name="w")).orders
+
+    class Passing(list[Held]):
+        """Held runs of which the only one begins when they are gone through for the second time."""
+
+        times = 0
+
+        def __iter__(self) -> Iterator[Held]:
+            self.times += 1
+            if self.times == 2:
+                take_in(other.store, make.run_opened(made.id.bytes, make.new_id(), epoch=order.epoch))
+            return super().__iter__()
+
+    held = Passing([Held(made.id, order.epoch)])
+    with plane.store.write() as transaction:
+        told = commands_for(transaction, worker.bytes, held)
+    assert plane.read_flow_run(made.id).writer is not None  # it has begun
+    assert told == []

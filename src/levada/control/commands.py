@@ -32,8 +32,10 @@ def commands_for(transaction: Transaction, worker: bytes, held: Sequence[Held]) 
         worker: its id.
         held: the runs that it has.
     """
-    rows = transaction.flow_runs.load(one.run.bytes for one in held)
+    # On PostgreSQL a run may begin between the two reads. In this order it is then seen as claimed by its worker and
+    # begun; in the other it would be seen as waiting and no longer claimed, which is to say: given to somebody else.
     work = WorkTables(transaction).load(one.run.bytes for one in held)
+    rows = transaction.flow_runs.load(one.run.bytes for one in held)
     found = [_command(one, rows.get(one.run.bytes), work.get(one.run.bytes), worker) for one in held]
     return [command for command in found if command is not None]
 

@@ -88,6 +88,15 @@ class TestOutages:
         assert colour(store) == b"blue"
         paint(store, b"red")
 
+    def test_a_connection_that_somebody_has_while_the_store_is_closed_is_closed_when_it_is_given_back(
+        self, store: PostgresStore
+    ) -> None:
+        with store.read() as transaction:
+            store.close()
+            mine = transaction.connection
+        assert mine.closed
+        assert colour(store) is None  # and who asks again is answered
+
     def test_a_connection_that_dies_in_a_transaction_takes_everything_back(
         self, store: PostgresStore, postgres_url: str
     ) -> None:

@@ -32,6 +32,13 @@ class Pool:
         name: of the database, for people.
     """
 
+    _process: int
+    _closed: bool
+    _idle: deque[Connection]
+    _lock: threading.Lock
+    _free: int
+    _line: deque[threading.Lock]
+
     def __init__(self, connect: Callable[[], Connection], size: int, timeout: float, name: str) -> None:
         self._connect = connect
         self._size = size
@@ -84,23 +91,31 @@ class Pool:
         if self._process != os.getpid():
             _forgotten.append(connection)
             return
-        if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        with self._lock:
+            keep = not (self._closed or connection.closed or _is_busy(connection))
+            if keep:
+                self._idle.append(connection)
+        if not keep:
             connection.close()
-        else:
-            self._idle.append(connection)
         self._leave()
 
     def close(self) -> None:
-        """Close all idle connections; new ones are made when they are needed."""
-        while self._idle and self._process == os.getpid():
-            self._idle.pop().close()
+        """Close all idle connections, and from now on each when its user is done; new ones are made when needed."""
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, deque()
+        for connection in idle:
+            connection.close()
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._idle: deque[Connection] = deque()
+        self._closed = False
+        self._idle = deque()
         self._lock = threading.Lock()
         self._free = self._size
-        self._line: deque[threading.Lock] = deque()
+        self._line = deque()
 
     def _admitted(self) -> bool:
         """Wait for a connection to be free; False when it takes too long.
@@ -129,6 +144,10 @@ class Pool:
                 self._line.popleft().release()
             else:
                 self._free += 1
+
+
+def _is_busy(connection: Connection) -> bool:
+    return connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
 
 def unavailable(name: str, error: BaseException) -> StoreUnavailable:
