@@ -53,8 +53,8 @@ class TestFile:
     def test_a_full_disk_is_told_and_changes_nothing(self, store: SqliteStore) -> None:
         with store.write() as transaction:
             transaction.meta.set("colour", b"blue")
+        with store.write() as transaction:
             (pages,) = transaction.execute("PRAGMA page_count")[0]
-        with store.read() as transaction:
             transaction.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(ConfigurationError, match="database or disk is full"), store.write() as transaction:
             transaction.meta.set("colour", b"red" * 100_000)

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +31,11 @@ BUSY_SECONDS = 30.0
 PATIENCE = 20
 """How many such waits until a transaction gives up: ten minutes, far above what any of ours takes."""
 
-_PRAGMAS = ("PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -16000", "PRAGMA temp_store = MEMORY")
+_PRAGMAS = ("PRAGMA synchronous = NORMAL", "PRAGMA temp_store = MEMORY")
+
+_WRITER_CACHE, _READER_CACHE = -16_000, -4_000
+"""KiB of pages that a connection keeps, as a PRAGMA takes it. There is one that writes, and one for each who reads at
+the same time; what they do not keep the operating system does."""
 
 
 class SqliteTransaction(Tables):
@@ -71,7 +75,8 @@ class SqliteStore:
     @contextmanager
     def read(self) -> Iterator[SqliteTransaction]:
         """A transaction that sees one moment and changes nothing."""
-        connection = self._take()
+        self._notice_fork()
+        connection = self._take(self._readers, _READER_CACHE)
         try:
             connection.execute("BEGIN")
             try:
@@ -83,32 +88,31 @@ class SqliteStore:
         except OverflowError as error:
             raise ParameterError(f"The database cannot take a value: {error}") from error
         finally:
-            self._idle.append(connection)
+            self._readers.append(connection)
 
     @contextmanager
     def write(self) -> Iterator[SqliteTransaction]:
         """The one writing transaction; others wait."""
-        connection = self._take()
+        self._notice_fork()
         # Threads of one process wait in line for each other: SQLite would have them sleep, and look again too late.
-        line = self._line
-        line.acquire()
-        try:
-            _begin_immediate(connection)
+        with self._line:
+            connection = self._take(self._writers, _WRITER_CACHE)
             try:
-                transaction = SqliteTransaction(connection)
-                yield transaction
-                connection.execute("COMMIT")
-                self._announcements.announce(transaction.said)
-            except BaseException:
-                _roll_back(connection)
-                raise
-        except sqlite3.DatabaseError as error:
-            raise self._explained(error) from error
-        except OverflowError as error:
-            raise ParameterError(f"The database cannot take a value: {error}") from error
-        finally:
-            line.release()
-            self._idle.append(connection)
+                _begin_immediate(connection)
+                try:
+                    transaction = SqliteTransaction(connection)
+                    yield transaction
+                    connection.execute("COMMIT")
+                    self._announcements.announce(transaction.said)
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+            except sqlite3.DatabaseError as error:
+                raise self._explained(error) from error
+            except OverflowError as error:
+                raise ParameterError(f"The database cannot take a value: {error}") from error
+            finally:
+                self._writers.append(connection)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Do `work` in a writing transaction; there is one at a time, so nothing ever breaks one off."""
@@ -126,25 +130,30 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close all idle connections; the store opens new ones when it is used again."""
-        _close_all(self._idle, self._process)
+        _close_all([self._readers, self._writers], self._process)
 
     def _begin_pool(self) -> None:
         self._process = os.getpid()
-        self._idle: deque[sqlite3.Connection] = deque()
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._writers: deque[sqlite3.Connection] = deque()
         self._line = threading.Lock()
         # Nobody has to close a store: what it holds open goes with it, or with the process.
-        weakref.finalize(self, _close_all, self._idle, self._process)
+        weakref.finalize(self, _close_all, [self._readers, self._writers], self._process)
 
-    def _take(self) -> sqlite3.Connection:
+    def _notice_fork(self) -> None:
         if self._process != os.getpid():
             # A connection must not be carried across a fork, and closing it here would tidy up files that the
             # parent still uses. It is left alone.
-            _forgotten.extend(self._idle)
+            _forgotten.extend([*self._readers, *self._writers])
             self._begin_pool()
+
+    def _take(self, idle: deque[sqlite3.Connection], cache: int) -> sqlite3.Connection:
         try:
-            return self._idle.pop()
+            return idle.pop()
         except IndexError:
-            return self._open()
+            connection = self._open()
+            connection.execute(f"PRAGMA cache_size = {cache}")
+            return connection
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -193,9 +202,10 @@ _announcements: WeakValueDictionary[str, Announcements] = WeakValueDictionary()
 _forgotten: list[sqlite3.Connection] = []
 
 
-def _close_all(idle: deque[sqlite3.Connection], process: int) -> None:
-    while idle and process == os.getpid():
-        idle.pop().close()
+def _close_all(pools: Sequence[deque[sqlite3.Connection]], process: int) -> None:
+    for idle in pools:
+        while idle and process == os.getpid():
+            idle.pop().close()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
