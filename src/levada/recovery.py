@@ -19,14 +19,14 @@ from levada.core.ids import as_uuid
 from levada.core.states import FINAL_TYPES, StateType
 from levada.engine import session as sessions
 from levada.engine.flow_run import Start
-from levada.engine.recall import Recall, dependents
+from levada.engine.recall import Recall
 from levada.engine.remarks import FLOW_RUNS
 from levada.flows import Flow, load_flow_from_entrypoint
 from levada.session import deliver
 from levada.settings import get_current_settings
 from levada.version import __version__
 from levada.wire.filters import FlowRunQuery
-from levada.wire.recorded import RecordedCall, RecordedRun
+from levada.wire.recorded import RecordedCall, RecordedRun, dependents, memory_of, why_again
 from levada.wire.verbs import Plane
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def plan_resume(run: Ref, from_task: str | None = None, *, fork: bool = False) -
     reuse: list[str] = []
     execute: dict[str, str] = {}
     for call in memory.calls:
-        reason = _why_not(call, memory.redo)
+        reason = why_again(call, memory.redo)
         if reason is None:
             reuse.append(call.name)
         else:
@@ -184,7 +184,7 @@ def start_of(order: WorkOrder) -> Start:
     """
     with _plane() as plane:
         recorded = plane.recorded_calls(order.run)
-        origin, redo = _of_origin(plane, recorded)
+        origin, redo = memory_of(recorded, plane.recorded_calls)
     recall = Recall(recorded.calls, redo, origin=origin)
     _begin_children(recall, _Memory(recorded, origin, redo))
     return Start(order.run.bytes, order.epoch, "resume", order.name, recall, None, frozenset(order.tags), order)
@@ -200,7 +200,7 @@ def _plane() -> Plane:
 def _read(run: Ref, from_task: str | None, fork: bool) -> _Memory:
     with _plane() as plane:
         recorded = plane.recorded_calls(_id_of(plane, run))
-        origin, again = _of_origin(plane, recorded)
+        origin, again = memory_of(recorded, plane.recorded_calls)
     if not fork and recorded.state_type not in FINAL_TYPES and not _is_free(recorded):
         raise ConfigurationError(
             f"Run {recorded.name!r} is {recorded.state_name}: its process is alive. Cancel it first "
@@ -213,29 +213,6 @@ def _read(run: Ref, from_task: str | None, fork: bool) -> _Memory:
         )
     memory = _Memory(recorded, origin, again)
     return memory._replace(redo=again | _redo(memory, from_task))
-
-
-def _of_origin(plane: Plane, recorded: RecordedRun) -> tuple[list[RecordedCall], frozenset[bytes]]:
-    """What a run that the control plane forked is answered from besides its own records, and what is to run again.
-
-    Raises:
-        ConfigurationError: the run from which it was forked is gone.
-    """
-    if recorded.run_again is None or recorded.forked_from is None:
-        return [], frozenset()
-    try:
-        origin = plane.recorded_calls(recorded.forked_from)
-    except ObjectNotFound as error:
-        raise ConfigurationError(
-            f"Run {recorded.name!r} was forked from run {as_uuid(recorded.forked_from)}, which was deleted, so nothing "
-            "of it can be reused; run the flow anew."
-        ) from error
-    before, redo = _of_origin(plane, origin)
-    calls = [*before, *origin.calls]
-    chosen = frozenset(call.task for call in calls if call.key in recorded.run_again)
-    made = {(call.identity, call.occurrence) for call in recorded.calls}
-    left = [call for call in calls if (call.identity, call.occurrence) not in made]
-    return left, redo | (dependents(calls, chosen) if chosen else frozenset())
 
 
 def _is_free(recorded: RecordedRun) -> bool:
@@ -269,19 +246,6 @@ def _redo(memory: _Memory, from_task: str | None) -> frozenset[bytes]:
         names = ", ".join(sorted({call.name for call in memory.calls})[:20])
         raise ObjectNotFound(f"Run {memory.recorded.name!r} has no task run {from_task!r}. It has: {names}")
     return dependents(memory.calls, chosen)
-
-
-def _why_not(call: RecordedCall, redo: frozenset[bytes]) -> str | None:
-    """Why a recorded call cannot answer; None when it can."""
-    if call.task in redo:
-        return "asked for, or depends on what was asked for"
-    if call.state_type is not StateType.COMPLETED:
-        return f"it was {call.state_name}"
-    if call.state_name == "RolledBack":
-        return "its transaction was rolled back"
-    if call.result is None or call.result.serializer == "none":
-        return "its result was not kept"
-    return None
 
 
 def _execute(memory: _Memory, start: Start, flow: Flow[Any, Any] | None) -> Resumed:

@@ -23,6 +23,7 @@ from levada.wire.changes import BulkAction, FlowRunChange, NewFlowRun, ProposedS
 from levada.wire.events import Event, EventQuery
 from levada.wire.filters import ArtifactQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from levada.wire.ingest import IngestBatch
+from levada.wire.reruns import RerunChoice
 from levada.wire.verbs import Plane
 from tests.contract.planes import Pair, pair
 from tests.postgres import database
@@ -144,6 +145,13 @@ READS: dict[str, list[Verb]] = {
     "task_run_state_counts": [
         lambda plane, story: plane.task_run_state_counts(story.done),
         lambda plane, _: plane.task_run_state_counts(NOWHERE),
+    ],
+    "plan_rerun": [
+        lambda plane, story: plane.plan_rerun(story.failed, RerunChoice()),
+        lambda plane, story: plane.plan_rerun(story.done, RerunChoice(fork=True, limit=1)),
+        lambda plane, story: plane.plan_rerun(story.done, RerunChoice(["no such task"], fork=True)),
+        lambda plane, story: plane.plan_rerun(story.done, RerunChoice(["a"])),
+        lambda plane, _: plane.plan_rerun(NOWHERE, RerunChoice(latest=True)),
     ],
     "recorded_calls": [
         lambda plane, story: plane.recorded_calls(story.done),

@@ -128,6 +128,7 @@ class LevadaClient:
     resume_flow_run = _awaited(SyncLevadaClient.resume_flow_run)
     retry_flow_run = _awaited(SyncLevadaClient.retry_flow_run)
     fork_flow_run = _awaited(SyncLevadaClient.fork_flow_run)
+    plan_rerun = _awaited(SyncLevadaClient.plan_rerun)
     read_flow_run_history = _awaited(SyncLevadaClient.read_flow_run_history)
     read_flow_run_lateness = _awaited(SyncLevadaClient.read_flow_run_lateness)
     read_flow_run_graph = _awaited(SyncLevadaClient.read_flow_run_graph)

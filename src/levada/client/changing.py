@@ -28,6 +28,7 @@ from levada.wire.changes import (
 from levada.wire.events import Event, EventCount, EventQuery
 from levada.wire.filters import FlowRunQuery
 from levada.wire.objects import ApiKeyView, FlowRun, Graph, HistoryBucket, Lateness, TableSize
+from levada.wire.reruns import RerunChoice, RerunPlan
 from levada.wire.verbs import Plane
 
 Run = UUID | bytes | str
@@ -146,9 +147,21 @@ class Changing:
         """
         return self._look().retry_flow_run(flow_run_id, latest=latest)
 
-    def fork_flow_run(self, flow_run_id: Run, task_keys: Sequence[str] = ()) -> FlowRun:
-        """Make a scheduled run that reuses what another completed, but for these tasks."""
-        return self._look().fork_flow_run(flow_run_id, list(task_keys))
+    def fork_flow_run(self, flow_run_id: Run, task_keys: Sequence[str] = (), latest: bool = False) -> FlowRun:
+        """Make a scheduled run that reuses what another completed, but for these tasks.
+
+        Args:
+            flow_run_id: the other run.
+            task_keys: keys of tasks, or ids of task runs, that run again with all that depended on them.
+            latest: with the live version of its deployment, and not with that of the other run.
+        """
+        return self._look().fork_flow_run(flow_run_id, list(task_keys), latest=latest)
+
+    def plan_rerun(
+        self, flow_run_id: Run, task_keys: Sequence[str] = (), *, fork: bool = True, latest: bool = False
+    ) -> RerunPlan:
+        """What `fork_flow_run` (or, with ``fork=False``, `retry_flow_run`) would reuse, and what it would execute."""
+        return self._look().plan_rerun(flow_run_id, RerunChoice(list(task_keys), fork, latest))
 
     def read_flow_run_history(
         self, start: datetime, end: datetime, query: FlowRunQuery | None = None, buckets: int = 50

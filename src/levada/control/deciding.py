@@ -23,6 +23,7 @@ from levada.control.making import creation, fork
 from levada.control.noting import note_correction
 from levada.control.proposing import Proposal
 from levada.control.queries import task_run_row
+from levada.control.rerunning import rerun_plan
 from levada.control.sheet import Asked, together
 from levada.control.telling import Word, announce_words, tell
 from levada.control.views import flow_run_view
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from levada.store.base import Transaction
     from levada.wire.changes import BulkAction, BulkJob, FlowRunChange, NewFlowRun, RunInput
     from levada.wire.objects import FlowRun
+    from levada.wire.reruns import RerunChoice, RerunPlan
 
 Identifier = UUID | bytes | str
 
@@ -64,14 +66,34 @@ class Deciding(PlanePart):
         """
         return flow_run_view(self.wishes.do(creation(new, created_by)))
 
-    def fork_flow_run(self, run: Identifier, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
+    def fork_flow_run(
+        self, run: Identifier, task_keys: Sequence[str] = (), by: str = "", *, latest: bool = False
+    ) -> FlowRun:
         """Make a new scheduled run that reuses what another one completed, but runs of these tasks.
+
+        Args:
+            run: the other run.
+            task_keys: keys of tasks, or ids of task runs, at most 100.
+            by: who asks.
+            latest: with the version of its deployment that is live, and not with its own.
+
+        Raises:
+            ObjectNotFound: there is no such run, it ran no such task, or its deployment is gone.
+            RequestInvalid: too many tasks are named; or `latest`, and it is no run of a deployment.
+        """
+        return flow_run_view(
+            self.store.transact(lambda transaction: fork(transaction, run, task_keys, by, latest=latest))
+        )
+
+    def plan_rerun(self, run: Identifier, choice: RerunChoice) -> RerunPlan:
+        """What a retry or a fork of a run would reuse, and what it would execute again.
 
         Raises:
             ObjectNotFound: there is no such run, or it ran no such task.
-            RequestInvalid: too many tasks are named.
+            RequestInvalid: too many tasks are named, or any for the same run.
         """
-        return flow_run_view(self.store.transact(lambda transaction: fork(transaction, run, task_keys, by)))
+        with self.store.read() as transaction:
+            return rerun_plan(transaction, run, choice, self.lives_here)
 
     def change_flow_run(self, run: Identifier, change: FlowRunChange) -> FlowRun:
         """Rename a run, add tags, merge labels.

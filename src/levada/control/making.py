@@ -13,20 +13,19 @@ from uuid import UUID
 from levada.control.histories import facts_of_run, labels_of, run_row, tags_of, told
 from levada.control.payloads import parameters_of
 from levada.control.queries import Identifier, flow_run_row, task_run_row
+from levada.control.rerunning import check_tasks, live_version
 from levada.control.saving import save_flow_runs
 from levada.control.sheet import Aims, Sheet
-from levada.core.errors import ObjectAlreadyExists, ObjectNotFound, RequestInvalid
+from levada.core.errors import ObjectAlreadyExists, RequestInvalid
 from levada.core.ids import created_us, uuid7_bytes
 from levada.core.naming import check_name, two_words
 from levada.core.states import StateType, datetime_of, us_of
 from levada.store.base import FlowRunRow, TaskRunRow, Transaction
 from levada.store.bodies import DECIDED, RunBody
 from levada.wire.changes import NewFlowRun
-from levada.wire.filters import TaskRunQuery
 from levada.wire.records import STATE_CODES, Payload, RunOpened
 
 MOST_TAGS = 1000
-MOST_TASK_KEYS = 100
 LONGEST_NAME = 255
 LONGEST_KEY = 255
 
@@ -156,23 +155,25 @@ def made(
     return _scheduled(opening, now if new.scheduled_time is None else us_of(new.scheduled_time), details, now)
 
 
-def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str], by: str) -> FlowRunRow:
+def fork(
+    transaction: Transaction, origin: Identifier, task_keys: Sequence[str], by: str, *, latest: bool = False
+) -> FlowRunRow:
     """Make a scheduled run that reuses what another one completed, but these tasks.
 
+    Args:
+        transaction: one that writes.
+        origin: the other run.
+        task_keys: keys of tasks, or ids of task runs.
+        by: who asks.
+        latest: it executes the live version of its deployment, and not that of the other run.
+
     Raises:
-        ObjectNotFound: there is no such run, or it ran no such task.
-        RequestInvalid: there are more than 100 task keys.
+        ObjectNotFound: there is no such run, it ran no such task, or its deployment is gone.
+        RequestInvalid: there are more than 100 tasks; or `latest`, and it is no run of a deployment.
     """
-    if len(task_keys) > MOST_TASK_KEYS:
-        raise RequestInvalid(
-            f"A fork runs at most {MOST_TASK_KEYS} tasks again by name.", (("$.task_keys", "has too many values"),)
-        )
     row = flow_run_row(transaction, origin)
     body = RunBody.decode(row.body)
-    for key in task_keys:
-        query = TaskRunQuery(flow_run_ids=[UUID(bytes=row.id)], task_keys=[key], limit=1)
-        if not transaction.task_runs.page(query).rows:
-            raise ObjectNotFound(f"Flow run {row.name!r} has no run of a task {key!r}.")
+    check_tasks(transaction, row.id, task_keys)
     now = transaction.now
     run = uuid7_bytes(now, os.urandom(8))
     transaction.lock(run)
@@ -197,7 +198,7 @@ def fork(transaction: Transaction, origin: Identifier, task_keys: Sequence[str],
         retries=told(body.openings, "retries") or 0,
         crash_retries=told(body.openings, "crash_retries") or 0,
         deployment=told(body.openings, "deployment"),
-        deployed=told(body.openings, "deployed"),
+        deployed=live_version(transaction, row) if latest else row.deployed,
         pool=told(body.openings, "pool"),
         queue=told(body.openings, "queue"),
         priority=told(body.openings, "priority") or 0,

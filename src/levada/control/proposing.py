@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from levada.control.deployments import deployment_row
 from levada.control.histories import facts_of_run, is_open, run_row
 from levada.control.inputs import keep_answer
 from levada.control.judging import answer, asked_by_pause, flow_run_facts, judged_flow_run, wish_of
 from levada.control.queries import Identifier, flow_run_id
+from levada.control.rerunning import live_version
 from levada.control.sheet import Aims, Sheet
-from levada.core.errors import RequestInvalid
 from levada.core.rules import FLOW_RUN_LAW, Effect, Wish, decide
 from levada.core.states import StateType
 from levada.store.base import FlowRunRow, Transaction
@@ -125,12 +123,7 @@ def _with_latest(transaction: Transaction, changed: tuple[FlowRunRow, list[str]]
         RequestInvalid: it has none.
     """
     row = changed[0]
-    if row.deployment is None:
-        raise RequestInvalid(
-            f"Flow run {row.name!r} is of no deployment, so it has no later version; retry it without asking for one.",
-            (("$.latest", "needs a run of a deployment"),),
-        )
-    live = deployment_row(transaction, UUID(bytes=row.deployment)).live
+    live = live_version(transaction, row)
     if live == row.deployed:
         return changed
     body = RunBody.decode(row.body)

@@ -123,28 +123,3 @@ class Recall:
 
 def _no_child(child_run: bytes) -> Any:
     raise LookupError(f"No records of subflow run {child_run.hex()} at hand.")
-
-
-def dependents(calls: Iterable[RecordedCall], chosen: frozenset[bytes]) -> frozenset[bytes]:
-    """The chosen task runs with all that depended on them, directly or not, and everything nested in or around them.
-
-    Args:
-        calls: all recorded calls of a run.
-        chosen: task runs that are to run again.
-    """
-    listed = list(calls)
-    found = set(chosen)
-    parents = {call.task: call.parent_task for call in listed}
-    changed = True
-    while changed:
-        changed = False
-        for call in listed:
-            if call.task in found:
-                continue
-            feeds: set[Any] = {source for sources in (call.inputs or {}).values() for source in sources}
-            nested = call.parent_task in found and call.parent_task in chosen
-            holds = any(parents.get(task) == call.task for task in found)
-            if feeds & found or nested or holds:
-                found.add(call.task)
-                changed = True
-    return frozenset(found)

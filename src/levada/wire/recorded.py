@@ -1,13 +1,20 @@
 """What a resumed or forked run is answered from: every call that earlier epochs recorded, in one value.
 
 The control plane makes it (`ControlPlane.recorded_calls`), the engine reads it. Ids are 16 raw bytes here, as in
-records, because the engine compares them and shows them to nobody.
+records, because the engine compares them and shows them to nobody. Which records answer is a law of its own, below:
+the engine keeps it, and a plan says it beforehand.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
+
 from msgspec import Struct, field
 
+from levada.core.errors import ConfigurationError, ObjectNotFound
+from levada.core.ids import as_uuid
 from levada.core.states import StateType
 from levada.wire.records import Payload
 
@@ -72,4 +79,102 @@ class RecordedRun(Struct, frozen=True):
     tags: list[str] = field(default_factory=list)
     calls: list[RecordedCall] = field(default_factory=list)
     run_again: list[str] | None = None
-    """Keys of the tasks that are to run again, of a run that the control plane forked; None of any other."""
+    """Keys of tasks and ids of task runs that are to run again, of a run that the control plane forked; None of any
+    other."""
+
+
+class Memory(NamedTuple):
+    """What answers the calls of a run besides its own records.
+
+    Attributes:
+        calls: of the run from which the control plane forked it, those that it has not made itself yet.
+        redo: completed task runs, of both, that are to run again.
+    """
+
+    calls: list[RecordedCall]
+    redo: frozenset[bytes]
+
+
+def memory_of(recorded: RecordedRun, read: Callable[[bytes], RecordedRun]) -> Memory:
+    """What a run that the control plane forked is answered from besides its own records, and what is to run again.
+
+    Args:
+        recorded: the run.
+        read: gives the records of another one.
+
+    Raises:
+        ConfigurationError: the run from which it was forked is gone.
+    """
+    if recorded.run_again is None or recorded.forked_from is None:
+        return Memory([], frozenset())
+    try:
+        origin = read(recorded.forked_from)
+    except ObjectNotFound as error:
+        raise ConfigurationError(
+            f"Run {recorded.name!r} was forked from run {as_uuid(recorded.forked_from)}, which was deleted, so nothing "
+            "of it can be reused; run the flow anew."
+        ) from error
+    before, redo = memory_of(origin, read)
+    calls = [*before, *origin.calls]
+    made = {(call.identity, call.occurrence) for call in recorded.calls}
+    left = [call for call in calls if (call.identity, call.occurrence) not in made]
+    return Memory(left, redo | dependents(calls, chosen_of(calls, recorded.run_again)))
+
+
+def chosen_of(calls: Iterable[RecordedCall], names: Collection[str]) -> frozenset[bytes]:
+    """The task runs that are meant by keys of tasks, or by their own ids as text."""
+    wanted = set(names)
+    if not wanted:
+        return frozenset()
+    return frozenset(call.task for call in calls if call.key in wanted or str(as_uuid(call.task)) in wanted)
+
+
+def dependents(calls: Iterable[RecordedCall], chosen: frozenset[bytes]) -> frozenset[bytes]:
+    """The chosen task runs with all that depended on them, directly or not, and everything nested in or around them.
+
+    Args:
+        calls: all recorded calls of a run.
+        chosen: task runs that are to run again.
+    """
+    if not chosen:
+        return chosen
+    around: dict[bytes, bytes | None] = {}
+    fed: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    nested: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for call in calls:
+        around[call.task] = call.parent_task
+        if call.parent_task is not None:
+            nested[call.parent_task].append(call.task)
+        for sources in (call.inputs or {}).values():
+            for source in sources:
+                fed[source].append(call.task)
+    found = set(chosen)
+    inside = set(
+        chosen
+    )  # all that is in a chosen one runs again; what holds one is answered for the rest that it calls
+    waiting = list(chosen)
+    while waiting:
+        task = waiting.pop()
+        if task in inside:
+            deeper = [other for other in nested[task] if other not in inside]
+            inside.update(deeper)
+            found.update(deeper)
+            waiting += deeper
+        parent = around.get(task)
+        others = [other for other in (*fed[task], parent) if other in around and other not in found]
+        found.update(others)
+        waiting += others
+    return frozenset(found)
+
+
+def why_again(call: RecordedCall, redo: Collection[bytes]) -> str | None:
+    """Why a recorded call cannot answer; None when it can."""
+    if call.task in redo:
+        return "asked for, or depends on what was asked for"
+    if call.state_type is not StateType.COMPLETED:
+        return f"it was {call.state_name}"
+    if call.state_name == "RolledBack":
+        return "its transaction was rolled back"
+    if call.result is None or call.result.serializer == "none":
+        return "its result was not kept"
+    return None

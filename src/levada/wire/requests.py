@@ -37,9 +37,10 @@ class GivenInputs(Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class ForkChoice(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """Which tasks of a run its fork runs again."""
+    """Which tasks of a run its fork runs again, by their keys or by ids of task runs, and with which version."""
 
     task_keys: _Names = field(default_factory=list)
+    latest: bool = False
 
 
 class AwaitedRuns(Struct, omit_defaults=True, forbid_unknown_fields=True):

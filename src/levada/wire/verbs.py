@@ -76,6 +76,7 @@ from levada.wire.pools import (
     WorkQueue,
 )
 from levada.wire.recorded import RecordedRun
+from levada.wire.reruns import RerunChoice, RerunPlan
 
 Run = UUID | bytes | str
 
@@ -198,8 +199,15 @@ class Runs(Protocol):
         """
         ...
 
-    def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
-        """POST /flow_runs/{id}/fork: a new scheduled run that reuses what the old one completed, but these tasks."""
+    def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "", *, latest: bool = False) -> FlowRun:
+        """POST /flow_runs/{id}/fork: a new scheduled run that reuses what the old one completed, but these tasks.
+
+        With ``latest`` it executes the version of its deployment that is live now.
+        """
+        ...
+
+    def plan_rerun(self, run: Run, choice: RerunChoice) -> RerunPlan:
+        """POST /flow_runs/{id}/rerun_plan: what a retry or a fork would reuse, and what it would execute again."""
         ...
 
     def read_inputs(self, run: Run, prefix: str = "") -> list[RunInput]:

@@ -1002,6 +1002,8 @@ export interface paths {
         /**
          * Fork a flow run
          * @description Make a new scheduled run that reuses what the old one completed, except the tasks named here.
+         *
+         *     It executes the old one's version of its deployment, or with `latest` that which is live now.
          */
         post: operations["fork_flow_run"];
         delete?: never;
@@ -1134,6 +1136,26 @@ export interface paths {
         get: operations["recorded_calls"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flow_runs/{run}/rerun_plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan to run a flow run again
+         * @description Say what a retry or a fork would do, and do nothing: which recorded calls answer, and which are executed.
+         */
+        post: operations["plan_rerun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2781,9 +2803,11 @@ export interface components {
         };
         /**
          * ForkChoice
-         * @description Which tasks of a run its fork runs again.
+         * @description Which tasks of a run its fork runs again, by their keys or by ids of task runs, and with which version.
          */
         ForkChoice: {
+            /** @default false */
+            latest?: boolean;
             /** @default [] */
             task_keys?: string[];
         };
@@ -3365,6 +3389,21 @@ export interface components {
             string | null,
             boolean
         ];
+        /** PlannedCall */
+        PlannedCall: {
+            fate: string;
+            name: string;
+            reason: string;
+            task_key: string;
+            /** Format: uuid */
+            task_run_id: string;
+        };
+        /** PlannedReason */
+        PlannedReason: {
+            count: number;
+            fate: string;
+            reason: string;
+        };
         /**
          * PoolChange
          * @description What to change of a pool; what is None stays. `slots` of -1 takes the limit away.
@@ -3519,6 +3558,33 @@ export interface components {
             rrule: string;
             /** @default UTC */
             timezone?: string;
+        };
+        /** RerunChoice */
+        RerunChoice: {
+            /** @default false */
+            fork?: boolean;
+            /** @default false */
+            latest?: boolean;
+            /** @default 200 */
+            limit?: number;
+            task_keys?: string[];
+        };
+        /** RerunPlan */
+        RerunPlan: {
+            calls?: components["schemas"]["PlannedCall"][];
+            counts?: {
+                [key: string]: number;
+            };
+            epoch: number;
+            /** Format: uuid */
+            flow_run_id: string;
+            fork: boolean;
+            next_steps?: string[];
+            obstacle?: string | null;
+            reasons?: components["schemas"]["PlannedReason"][];
+            version?: number | null;
+            version_before?: number | null;
+            version_live?: number | null;
         };
         /**
          * RetentionView
@@ -9263,6 +9329,87 @@ export interface operations {
                 };
                 content: {
                     "application/msgpack": string;
+                };
+            };
+            /** @description Nobody said who asks, or the key is not known. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is none, or the beginning of an id fits several; `detail` says which. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields of the request cannot be used; `fields` says which, and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server has more to do than it can; ask again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database cannot be reached now; ask again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_rerun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A flow run: its id, the beginning of its id, or a name that only it has. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RerunChoice"];
+            };
+        };
+        responses: {
+            /** @description What would be reused, and what executed, and why. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RerunPlan"];
                 };
             };
             /** @description Nobody said who asks, or the key is not known. */

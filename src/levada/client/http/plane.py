@@ -54,6 +54,7 @@ from levada.wire.pages import ArtifactPage, EventPage, FlowPage, FlowRunPage, Lo
 from levada.wire.paths import segment
 from levada.wire.recorded import RecordedRun
 from levada.wire.requests import MOST_COUNTED, AwaitedRuns, ForkChoice, GivenInputs, MadeApiKey, NewApiKey
+from levada.wire.reruns import RerunChoice, RerunPlan
 
 Run = UUID | bytes | str
 
@@ -239,11 +240,15 @@ class RemotePlane(RemoteDeployments, RemoteSchedules, RemoteWork):
         query = {"latest": "true"} if latest else None
         return self._ask("POST", f"/flow_runs/{named(run)}/retry", Decision, query=query, once=True)
 
-    def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "") -> FlowRun:
+    def fork_flow_run(self, run: Run, task_keys: Sequence[str] = (), by: str = "", *, latest: bool = False) -> FlowRun:
         """A new scheduled run that reuses what the old one completed, but these tasks."""
         del by
-        choice = ForkChoice(list(task_keys))
+        choice = ForkChoice(list(task_keys), latest)
         return self._ask("POST", f"/flow_runs/{named(run)}/fork", FlowRun, body=choice, once=True)
+
+    def plan_rerun(self, run: Run, choice: RerunChoice) -> RerunPlan:
+        """What a retry or a fork would reuse, and what it would execute again."""
+        return self._ask("POST", f"/flow_runs/{named(run)}/rerun_plan", RerunPlan, body=choice)
 
     def read_inputs(self, run: Run, prefix: str = "") -> list[RunInput]:
         """Values given to a run, by key."""

@@ -10,10 +10,11 @@ from levada.control.proposing import Proposal
 from levada.core.errors import ObjectNotFound
 from levada.server.api.answers import answers
 from levada.server.api.checks import checked, named
-from levada.server.pattern import By, ThePlane, TheWishes
+from levada.server.pattern import HEAVY, By, ThePlane, TheWishes
 from levada.wire.changes import Decision, ProposedState, RunInput
 from levada.wire.objects import FlowRun
 from levada.wire.requests import ForkChoice, GivenInputs
+from levada.wire.reruns import RerunChoice, RerunPlan
 
 _DECISION = "What became of the wish; a wish that was not followed says which rule stood against it, and why."
 
@@ -96,8 +97,25 @@ async def retry_flow_run(wishes: TheWishes, run: str, latest: bool = False) -> D
     sync_to_thread=True,
 )
 def fork_flow_run(plane: ThePlane, run: str, data: ForkChoice, by: By) -> FlowRun:
-    """Make a new scheduled run that reuses what the old one completed, except the tasks named here."""
-    return plane.fork_flow_run(named(run), checked(data).task_keys, by=by)
+    """Make a new scheduled run that reuses what the old one completed, except the tasks named here.
+
+    It executes the old one's version of its deployment, or with `latest` that which is live now.
+    """
+    return plane.fork_flow_run(named(run), checked(data).task_keys, by=by, latest=data.latest)
+
+
+@post(
+    "/{run:str}/rerun_plan",
+    operation_id="plan_rerun",
+    opt=HEAVY,
+    summary="Plan to run a flow run again",
+    status_code=200,
+    responses=answers(200, "What would be reused, and what executed, and why.", RerunPlan, 404),
+    sync_to_thread=True,
+)
+def plan_rerun(plane: ThePlane, run: str, data: RerunChoice) -> RerunPlan:
+    """Say what a retry or a fork would do, and do nothing: which recorded calls answer, and which are executed."""
+    return plane.plan_rerun(named(run), checked(data))
 
 
 @get(
@@ -159,6 +177,7 @@ router = Router(
         resume_flow_run,
         retry_flow_run,
         fork_flow_run,
+        plan_rerun,
         read_inputs,
         read_input,
         write_input,
