@@ -8,7 +8,9 @@ first passes anyway: a busy server is slow to read, but never silent.
 
 Reads go in one by one, as two threads that want the interpreter cost a third more than one after the other. Another
 goes in beside one that is slow, which waits for its database; while there is work now and then, only beside one that is
-very slow: two of them, their database and whoever reads their answers would be in the way of the next batch.
+very slow: two of them, their database and whoever reads their answers would be in the way of the next batch. And then
+nobody goes in for a while after one has left: reads that follow each other without a pause keep the database busy with
+themselves, however politely they wait here.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ SLOW: Final = 0.02
 QUIET: Final = 1.0
 """Seconds without a batch or a change after which `SLOW` is enough again."""
 
+RESPITE: Final = 2.0
+"""While there is work now and then: for how many times as long as a read took nobody goes in after it."""
+
 
 class Gate:
     """Admits reads.
@@ -52,6 +57,7 @@ class Gate:
         patience: seconds for which the line stands still before its first passes whatever else goes on.
         slow: seconds for which it stands still before another read goes in beside one that is inside.
         quiet: seconds without work before which `patience` is needed for that, too.
+        respite: until then, for how many times as long as a read took nobody goes in after it.
     """
 
     def __init__(
@@ -61,12 +67,14 @@ class Gate:
         patience: float = PATIENCE,
         slow: float = SLOW,
         quiet: float = QUIET,
+        respite: float = RESPITE,
     ) -> None:
         self.places = places
         self.longest_line = longest_line
         self.patience = patience
         self.slow = slow
         self.quiet = quiet
+        self.respite = respite
         self.reading = 0
         """Reads inside."""
         self.road = Road()
@@ -77,6 +85,8 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._moved = self._worked = -math.inf
         """When a read was let in last, and when a batch or a change was done last."""
+        self._rested = -math.inf
+        """When the respite after the last read is over."""
 
     @property
     def waiting(self) -> int:
@@ -111,6 +121,8 @@ class Gate:
     def leave(self) -> None:
         """Give a place back."""
         self.reading -= 1
+        now = time.monotonic()
+        self._rested = now + min(self.patience, self.respite * (now - self._moved))
         self._admit()
 
     def begin_work(self) -> None:
@@ -126,13 +138,17 @@ class Gate:
     def _open(self, since: float, now: float) -> bool:
         """Whether the first in line, who came at `since`, may pass."""
         if not self.reading and not self.road.urgent:
-            return True
+            return now >= self._rested or not self._is_busy(now)
         stood_still = now - max(since, self._moved) >= self._wait(now)
         return stood_still and self.reading < (1 if self.road.urgent else self.places)
 
     def _wait(self, now: float) -> float:
         """Seconds for which the line has to stand still before its first passes beside others."""
-        return self.patience if self.road.urgent or now - self._worked < self.quiet else self.slow
+        return self.patience if self._is_busy(now) else self.slow
+
+    def _is_busy(self, now: float) -> bool:
+        """Whether there is work now and then."""
+        return bool(self.road.urgent) or now - self._worked < self.quiet
 
     def _let_in(self, now: float) -> None:
         self.reading += 1
@@ -152,10 +168,15 @@ class Gate:
         self._set_timer(now)
 
     def _set_timer(self, now: float) -> None:
-        if self._timer is not None or not self._line or self.reading >= (1 if self.road.urgent else self.places):
-            return  # it is set, or somebody who leaves will look
-        due = max(self._line[0][1], self._moved) + self._wait(now) - now
-        self._timer = asyncio.get_running_loop().call_later(max(0.001, due), self._due)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._line or self.reading >= (1 if self.road.urgent else self.places):
+            return  # somebody who leaves will look
+        due = max(self._line[0][1], self._moved) + self._wait(now)
+        if not self.reading and not self.road.urgent:
+            due = self._rested
+        self._timer = asyncio.get_running_loop().call_later(max(0.001, due - now), self._due)
 
     def _due(self) -> None:
         self._timer = None

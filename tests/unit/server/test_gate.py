@@ -93,6 +93,40 @@ async def test_while_there_is_work_now_and_then_reads_go_in_one_by_one() -> None
     gate.leave()
 
 
+async def test_after_a_read_nobody_goes_in_for_a_while_where_there_is_work_now_and_then() -> None:
+    gate = Gate(2, patience=60, quiet=60, respite=1e6)
+    gate.begin_work()
+    gate.end_work()
+    await gate.enter()
+    gate.leave()
+    second = asyncio.create_task(gate.enter())
+    await turns()
+    assert not second.done()
+    gate.quiet = 0  # as if the work were long ago
+    gate.begin_work()
+    gate.end_work()
+    await second
+    gate.leave()
+
+
+async def test_the_respite_after_a_read_ends_by_itself() -> None:
+    gate = Gate(2, patience=0.01, quiet=60, respite=1e6)
+    gate.begin_work()
+    gate.end_work()
+    await gate.enter()
+    gate.leave()
+    await asyncio.wait_for(gate.enter(), 5)
+    gate.leave()
+
+
+async def test_where_there_is_no_work_reads_follow_each_other_at_once() -> None:
+    gate = Gate(2, respite=1e6)
+    await gate.enter()
+    gate.leave()
+    await gate.enter()
+    gate.leave()
+
+
 async def test_a_slow_read_keeps_the_others_waiting_for_a_moment_only() -> None:
     gate = Gate(2, patience=0.01, quiet=60)
     gate.begin_work()
