@@ -3,8 +3,6 @@ import {
   keepPreviousData,
   type InfiniteData,
   queryOptions,
-  useMutation,
-  useQueryClient,
 } from "@tanstack/react-query";
 
 import { api, asked, type Schemas } from "@/api/client";
@@ -96,39 +94,5 @@ export function taskStateCounts(id: string) {
     queryFn: ({ signal }) =>
       asked(api.GET("/api/flow_runs/{run}/task_state_counts", { params: { path: { run: id } }, signal })),
     refetchInterval: () => pollWhileAway(),
-  });
-}
-
-export type RunAction = "cancel" | "retry" | "resume" | "suspend" | "fork" | "delete";
-
-async function act(id: string, action: RunAction): Promise<{ id: string } | null> {
-  const params = { path: { run: id } };
-  switch (action) {
-    case "cancel":
-      await asked(api.POST("/api/flow_runs/{run}/cancel", { params }));
-      return null;
-    case "retry":
-      await asked(api.POST("/api/flow_runs/{run}/retry", { params }));
-      return null;
-    case "resume":
-      await asked(api.POST("/api/flow_runs/{run}/resume", { params, body: {} }));
-      return null;
-    case "suspend":
-      await asked(api.POST("/api/flow_runs/{run}/suspend", { params }));
-      return null;
-    case "fork":
-      return await asked(api.POST("/api/flow_runs/{run}/fork", { params, body: {} }));
-    case "delete":
-      await asked(api.DELETE("/api/flow_runs/{run}", { params }));
-      return null;
-  }
-}
-
-/** Do something to one run; what is shown of runs is asked for again. */
-export function useRunAction(id: string) {
-  const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (action: RunAction) => act(id, action),
-    onSettled: () => queries.invalidateQueries({ queryKey: flowRunKeys.all }),
   });
 }

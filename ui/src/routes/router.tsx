@@ -69,9 +69,10 @@ const runs = createRoute({
 export const runRoute = createRoute({
   getParentRoute: () => shell,
   path: "/runs/$run",
-  validateSearch: (search: Record<string, unknown>): { tab?: string; line?: number } => ({
+  validateSearch: (search: Record<string, unknown>): { tab?: string; from?: string } => ({
     ...(typeof search["tab"] === "string" ? { tab: search["tab"] } : {}),
-    ...(typeof search["line"] === "number" ? { line: search["line"] } : {}),
+    // A task to run again from, by its key or by the id of a task run; empty: the dialog alone.
+    ...(typeof search["from"] === "string" ? { from: search["from"] } : {}),
   }),
   component: lazyRouteComponent(() => import("@/features/run/RunPage"), "RunPage"),
 });

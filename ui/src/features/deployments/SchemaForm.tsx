@@ -6,11 +6,14 @@ interface SchemaFormProps {
   values: FormValues;
   problems: FormProblems;
   onChange: (values: FormValues) => void;
+  /** What is said when the schema has no fields. */
+  nothing?: string;
 }
 
 /** A form made from a JSON schema. */
-export function SchemaForm({ fields, values, problems, onChange }: SchemaFormProps) {
-  if (fields.length === 0) return <p className="text-sm text-ink-3">The flow takes no parameters.</p>;
+export function SchemaForm({ fields, values, problems, onChange, nothing }: SchemaFormProps) {
+  if (fields.length === 0)
+    return <p className="text-sm text-ink-3">{nothing ?? "The flow takes no parameters."}</p>;
   return (
     <div className="space-y-3">
       {fields.map((field) => (

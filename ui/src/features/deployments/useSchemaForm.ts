@@ -1,7 +1,6 @@
 import { useMemo, useState } from "react";
 
 import { ApiProblem } from "@/api/client";
-import type { Deployment } from "@/api/deployments";
 import {
   fieldsOf,
   type FormProblems,
@@ -9,15 +8,20 @@ import {
   initialValues,
   problemsOf,
   readForm,
+  type Schema,
 } from "@/features/deployments/schemaForm";
 
+interface Asks {
+  spec: { parameter_schema?: Schema | null | undefined; parameters?: Record<string, unknown> | undefined };
+}
+
 /**
- * The form of a deployment's parameters: what stands in it, and what comes of it.
+ * The form of a deployment's parameters, or of what a paused run asks for: what stands in it, and what comes of it.
  *
  * `over` are parameters that somebody set already, over those of the deployment.
  */
-export function useSchemaForm(deployment: Deployment, over: Record<string, unknown> = {}) {
-  const { parameter_schema: schema, parameters } = deployment.spec;
+export function useSchemaForm(asks: Asks, over: Record<string, unknown> = {}) {
+  const { parameter_schema: schema, parameters } = asks.spec;
   const fields = useMemo(() => fieldsOf(schema, parameters), [schema, parameters]);
   const [values, setValues] = useState<FormValues>(() => {
     const before = initialValues(fieldsOf(schema, { ...parameters, ...over }));

@@ -1,65 +1,76 @@
-import { useNavigate } from "@tanstack/react-router";
 import { MoreHorizontal } from "lucide-react";
 import { useState } from "react";
 import { toast } from "sonner";
 
-import { type FlowRun, type RunAction, useRunAction } from "@/api/flowRuns";
+import { messageOf } from "@/api/client";
+import type { FlowRun } from "@/api/flowRuns";
+import { useResumeRun, useSuspendRun } from "@/api/flowRunActions";
 import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
+import { CopyDialog } from "@/features/run/CopyDialog";
+import { type Action, askedFor, hindrance } from "@/features/run/possible";
+import { RerunDialog } from "@/features/run/RerunDialog";
+import { ResumeDialog } from "@/features/run/ResumeDialog";
 import { SetState } from "@/features/run/SetState";
+import { CancelDialog, DeleteDialog } from "@/features/run/SureDialogs";
 import { isFinal } from "@/lib/states";
 
-const SURE: Partial<Record<RunAction, { title: string; does: string }>> = {
-  cancel: { title: "Cancel this run?", does: "It is asked to stop now, and killed after its grace period." },
-  delete: {
-    title: "Delete this run?",
-    does: "Its task runs, logs and artifacts go with it. This cannot be undone.",
-  },
+const WORDS: Record<Action, string> = {
+  cancel: "Cancel …",
+  rerun: "Run again …",
+  resume: "Resume",
+  suspend: "Suspend",
+  copy: "Copy as a new run …",
+  change: "Change the state …",
+  delete: "Delete …",
 };
 
-const TOLD: Record<RunAction, string> = {
-  cancel: "It was asked to stop.",
-  retry: "It runs again; what it had completed is reused.",
-  resume: "It goes on.",
-  suspend: "It was asked to suspend.",
-  fork: "A new run starts from what this one has done.",
-  delete: "It is deleted.",
-};
+interface ActionsProps {
+  run: FlowRun;
+  /** A task to run again from, when a link asks for that; "" for no task in particular. */
+  from: string | undefined;
+  onFrom: (from: string | undefined) => void;
+}
 
-/** What can be done with a run in the state in which it is. */
-export function Actions({ run }: { run: FlowRun }) {
-  const act = useRunAction(run.id);
-  const navigate = useNavigate();
-  const [sure, setSure] = useState<RunAction | null>(null);
-  const [setting, setSetting] = useState(false);
-  const ended = isFinal(run.state_type);
-  const begin = (action: RunAction): void => {
-    setSure(null);
-    act.mutate(action, {
-      onSuccess: (made) => {
-        toast.success(TOLD[action]);
-        if (made !== null) void navigate({ to: "/runs/$run", params: { run: made.id } });
-        else if (action === "delete") void navigate({ to: "/runs" });
-      },
-    });
+/** What can be done with a run; what cannot be done says why. */
+export function Actions({ run, from, onFrom }: ActionsProps) {
+  const [open, setOpen] = useState<Action | null>(null);
+  const suspend = useSuspendRun(run.id);
+  const resume = useResumeRun(run.id);
+  const close = (): void => setOpen(null);
+  const schema = askedFor(run)?.schema ?? null;
+
+  const choose = (action: Action): void => {
+    const onError = (problem: unknown): void => void toast.error(messageOf(problem));
+    if (action === "suspend") {
+      const onSuccess = (): void => void toast.success("It is asked to let go at its next safe place.");
+      suspend.mutate(undefined, { onSuccess, onError });
+    } else if (action === "resume" && schema === null) {
+      const onSuccess = (): void => void toast.success("It goes on.");
+      resume.mutate(null, { onSuccess, onError });
+    } else if (action === "rerun") onFrom("");
+    else setOpen(action);
   };
-  const asked = sure === null ? undefined : SURE[sure];
+  const ended = isFinal(run.state_type);
+  const busy = suspend.isPending || resume.isPending;
   return (
     <>
       {run.state_type === "PAUSED" && (
-        <Button look="primary" disabled={act.isPending} onClick={() => begin("resume")}>
-          Resume
+        <Button look="primary" disabled={busy} onClick={() => choose("resume")}>
+          {schema === null ? "Resume" : "Resume …"}
         </Button>
       )}
-      {ended && run.state_type !== "COMPLETED" && (
-        <Button look="primary" disabled={act.isPending} onClick={() => begin("retry")}>
-          Retry from where it failed
+      {ended && (
+        <Button
+          look={run.state_type === "COMPLETED" ? "secondary" : "primary"}
+          onClick={() => choose("rerun")}
+        >
+          {run.state_type === "COMPLETED" ? "Run again …" : "Resume from failure …"}
         </Button>
       )}
       {!ended && (
-        <Button disabled={act.isPending} onClick={() => setSure("cancel")}>
-          Cancel
+        <Button disabled={hindrance("cancel", run) !== null} onClick={() => choose("cancel")}>
+          Cancel …
         </Button>
       )}
       <Menu
@@ -69,32 +80,50 @@ export function Actions({ run }: { run: FlowRun }) {
           </Button>
         }
       >
-        {run.state_type === "RUNNING" && <MenuItem onSelect={() => begin("suspend")}>Suspend</MenuItem>}
-        {ended && (
-          <MenuItem onSelect={() => begin("fork")}>Fork: a new run that reuses what this one did</MenuItem>
-        )}
-        <MenuItem onSelect={() => setSetting(true)}>Change the state …</MenuItem>
-        <MenuItem onSelect={() => void navigator.clipboard.writeText(run.id)}>Copy the id</MenuItem>
-        <MenuLine />
-        <MenuItem danger disabled={!ended} onSelect={() => setSure("delete")}>
-          Delete …
+        {(["rerun", "copy", "suspend", "resume", "change"] as const).map((action) => (
+          <Offer key={action} action={action} run={run} onChoose={choose} />
+        ))}
+        <MenuItem
+          onSelect={() =>
+            void navigator.clipboard.writeText(run.id).then(
+              () => toast.success("The id is copied."),
+              () => toast.error(`The browser does not let this page copy. The id is ${run.id}`),
+            )
+          }
+        >
+          Copy the id
         </MenuItem>
+        <MenuLine />
+        <Offer action="delete" run={run} onChoose={choose} />
       </Menu>
-      <Dialog
-        open={asked !== undefined}
-        onOpenChange={(open) => !open && setSure(null)}
-        title={asked?.title ?? ""}
-        description={asked?.does}
-        footer={
-          <>
-            <Button onClick={() => setSure(null)}>Leave it</Button>
-            <Button look="danger" onClick={() => sure !== null && begin(sure)}>
-              {sure === "delete" ? "Delete" : "Cancel the run"}
-            </Button>
-          </>
-        }
-      />
-      {setting && <SetState run={run} onClose={() => setSetting(false)} />}
+      {open === "cancel" && <CancelDialog run={run} onClose={close} />}
+      {open === "delete" && <DeleteDialog run={run} onClose={close} />}
+      {open === "change" && <SetState run={run} onClose={close} />}
+      {open === "resume" && schema !== null && <ResumeDialog run={run} schemaKey={schema} onClose={close} />}
+      {open === "copy" && run.deployment_id != null && (
+        <CopyDialog run={run} deploymentId={run.deployment_id} onClose={close} />
+      )}
+      {from !== undefined && (
+        <RerunDialog key={from} run={run} from={from} onClose={() => onFrom(undefined)} />
+      )}
     </>
+  );
+}
+
+interface OfferProps {
+  action: Action;
+  run: FlowRun;
+  onChoose: (action: Action) => void;
+}
+
+function Offer({ action, run, onChoose }: OfferProps) {
+  const why = hindrance(action, run);
+  return (
+    <MenuItem danger={action === "delete"} disabled={why !== null} onSelect={() => onChoose(action)}>
+      <span>
+        {WORDS[action]}
+        {why !== null && <span className="block max-w-64 text-xs whitespace-normal">{why}</span>}
+      </span>
+    </MenuItem>
   );
 }

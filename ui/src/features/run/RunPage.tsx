@@ -17,6 +17,7 @@ import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { Actions } from "@/features/run/Actions";
 import { EventList } from "@/features/run/EventList";
 import { RunArtifacts } from "@/features/run/RunArtifacts";
+import { RunStates } from "@/features/run/RunStates";
 import { Subflows } from "@/features/run/Subflows";
 import { TaskRuns } from "@/features/run/TaskRuns";
 import { Timeline } from "@/features/run/Timeline";
@@ -39,7 +40,7 @@ const TABS = [
 /** One flow run, as it goes on. */
 export function RunPage() {
   const { run: name } = route.useParams();
-  const { tab = "timeline", line } = route.useSearch();
+  const { tab = "timeline", from } = route.useSearch();
   const navigate = route.useNavigate();
   const queries = useQueryClient();
   const found = useQuery(flowRun(name));
@@ -87,7 +88,15 @@ export function RunPage() {
             <StateBadge type={run.state_type} name={run.state_name} className="text-sm" />
           </>
         }
-        actions={<Actions run={run} />}
+        actions={
+          <Actions
+            run={run}
+            from={from}
+            onFrom={(task) =>
+              void navigate({ search: { tab, ...(task === undefined ? {} : { from: task }) } })
+            }
+          />
+        }
         below={
           <div className="flex flex-wrap items-center gap-x-5 gap-y-1 text-sm text-ink-2">
             <span>
@@ -130,13 +139,7 @@ export function RunPage() {
           </TabPanel>
           <TabPanel value="logs">
             <Card>
-              <LogView
-                about={about}
-                live={!ended}
-                download={`/api/flow_runs/${run.id}/logs/download`}
-                line={line}
-                onLine={(id) => void navigate({ search: { tab: "logs", line: id } })}
-              />
+              <LogView about={about} live={!ended} download={`/api/flow_runs/${run.id}/logs/download`} />
             </Card>
           </TabPanel>
           <TabPanel value="tasks">
@@ -190,7 +193,9 @@ export function RunPage() {
                 ]}
               />
             </Card>
-            <States states={run.states ?? []} />
+            <div className="mt-4">
+              <RunStates states={run.states ?? []} />
+            </div>
           </TabPanel>
           <TabPanel value="events">
             <EventList run={run.id} />
@@ -258,28 +263,5 @@ function TaskCounts({ id }: { id: string }) {
       Task runs
       <Counts counts={counts} chosen={[]} onToggle={() => void navigate({ search: { tab: "tasks" } })} />
     </div>
-  );
-}
-
-function States({
-  states,
-}: {
-  states: { type: string; name: string; timestamp: string; message?: string | null | undefined }[];
-}) {
-  return (
-    <Card title="States" className="mt-4">
-      <ol className="px-4 py-3 text-sm">
-        {states.map((state, index) => (
-          <li
-            key={`${state.timestamp} ${index}`}
-            className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4"
-          >
-            <StateBadge type={state.type} name={state.name} />
-            <At at={state.timestamp} />
-            <span className="min-w-0 break-words text-ink-2">{state.message}</span>
-          </li>
-        ))}
-      </ol>
-    </Card>
   );
 }

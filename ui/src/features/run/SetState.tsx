@@ -1,54 +1,74 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import type { SyntheticEvent } from "react";
+import { type SyntheticEvent, useState } from "react";
 import { toast } from "sonner";
 
-import { api, asked } from "@/api/client";
-import { type FlowRun, flowRunKeys } from "@/api/flowRuns";
+import type { FlowRun } from "@/api/flowRuns";
+import { useSetState } from "@/api/flowRunActions";
+import { Trouble } from "@/components/Notices";
+import { StateBadge } from "@/components/StateBadge";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input, Select } from "@/components/ui/input";
-import { isStateType, stateWord } from "@/lib/states";
+import { stateWord } from "@/lib/states";
 
 const OFFERED = ["COMPLETED", "FAILED", "CANCELLED", "CRASHED", "SCHEDULED"] as const;
+type Offered = (typeof OFFERED)[number];
 
 /** Say that a run is in another state than it is; the law may refuse, and what was done is on record. */
 export function SetState({ run, onClose }: { run: FlowRun; onClose: () => void }) {
-  const queries = useQueryClient();
-  const change = useMutation({
-    mutationFn: (body: { type: (typeof OFFERED)[number]; message: string; force: boolean }) =>
-      asked(api.POST("/api/flow_runs/{run}/set_state", { params: { path: { run: run.id } }, body })),
-    onSuccess: (decision) => {
-      void queries.invalidateQueries({ queryKey: flowRunKeys.all });
-      if (decision.reason != null && decision.reason !== "") toast.info(decision.reason);
-      else toast.success("The state is changed.");
-      onClose();
-    },
-  });
-  const submit = (event: SyntheticEvent<HTMLFormElement>): void => {
+  const [type, setType] = useState<Offered>(OFFERED.find((one) => one !== run.state_type) ?? "COMPLETED");
+  const [why, setWhy] = useState("");
+  const [force, setForce] = useState(false);
+  const [lacks, setLacks] = useState(false);
+  const change = useSetState(run.id);
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const type = form.get("type");
-    const message = form.get("message");
-    if (typeof type !== "string" || !isStateType(type)) return;
-    const wanted = OFFERED.find((one) => one === type);
-    if (wanted === undefined) return;
-    change.mutate({
-      type: wanted,
-      message: typeof message === "string" ? message : "",
-      force: form.get("force") === "on",
-    });
+    if (why.trim() === "") {
+      setLacks(true);
+      return;
+    }
+    change.mutate(
+      { type, message: why.trim(), force },
+      {
+        onSuccess: (decision) => {
+          onClose();
+          toast.success(
+            `It is ${decision.state_name ?? stateWord(type)} now; that you said so is on record.`,
+          );
+        },
+      },
+    );
   };
   return (
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
       title="Change the state"
-      description="For when you know better. Who did it, when and why stays on record."
+      description="For when you know better. Who did it, when and why stays in the run's history."
+      footer={
+        <>
+          <Button onClick={onClose}>Leave it</Button>
+          <Button type="submit" form="set-state" look="primary" disabled={change.isPending}>
+            Change
+          </Button>
+        </>
+      }
     >
-      <form onSubmit={submit} className="space-y-3">
+      <form id="set-state" noValidate onSubmit={submit} className="space-y-3">
+        {change.error !== null && <Trouble problem={change.error} />}
+        <p className="flex items-center gap-2 text-sm text-ink-2">
+          It is <StateBadge type={run.state_type} name={run.state_name} />
+        </p>
         <Field label="State">
           {(ids) => (
-            <Select {...ids} name="type" defaultValue="COMPLETED" className="w-full">
+            <Select
+              {...ids}
+              value={type}
+              className="w-full"
+              onChange={(event) => {
+                const wanted = OFFERED.find((one) => one === event.target.value);
+                if (wanted !== undefined) setType(wanted);
+              }}
+            >
               {OFFERED.map((one) => (
                 <option key={one} value={one}>
                   {stateWord(one)}
@@ -57,17 +77,34 @@ export function SetState({ run, onClose }: { run: FlowRun; onClose: () => void }
             </Select>
           )}
         </Field>
-        <Field label="Why">{(ids) => <Input {...ids} name="message" required maxLength={500} />}</Field>
-        <label className="flex items-center gap-2 text-sm">
-          <input type="checkbox" name="force" className="accent-[var(--accent)]" />
-          Even if the rules say no
+        <Field label="Why" problem={lacks ? "Say why: others will read it in the history." : undefined}>
+          {(ids) => (
+            <Input
+              {...ids}
+              value={why}
+              maxLength={500}
+              aria-required
+              onChange={(event) => {
+                setWhy(event.target.value);
+                setLacks(false);
+              }}
+            />
+          )}
+        </Field>
+        <label className="flex items-start gap-2 text-sm">
+          <input
+            type="checkbox"
+            checked={force}
+            onChange={(event) => setForce(event.target.checked)}
+            className="mt-0.5 size-4 accent-[var(--accent)]"
+          />
+          <span>
+            Even if the rules say no
+            <span className="block text-xs text-ink-3">
+              Rules that keep data whole hold all the same; those that protect people give way.
+            </span>
+          </span>
         </label>
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave it</Button>
-          <Button type="submit" look="primary" disabled={change.isPending}>
-            Change
-          </Button>
-        </div>
       </form>
     </Dialog>
   );

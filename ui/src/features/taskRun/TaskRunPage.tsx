@@ -6,11 +6,12 @@ import { taskRun } from "@/api/taskRuns";
 import { Facts, Tags } from "@/components/Facts";
 import { Json } from "@/components/Json";
 import { LogView } from "@/components/LogView";
-import { Ago, At, Took } from "@/components/Moment";
+import { Ago, Took } from "@/components/Moment";
 import { Loading, Trouble } from "@/components/Notices";
 import { PageHeader } from "@/components/PageHeader";
 import { StateBadge } from "@/components/StateBadge";
 import { Card } from "@/components/ui/card";
+import { RunStates } from "@/features/run/RunStates";
 import { isFinal } from "@/lib/states";
 
 const route = getRouteApi("/shell/task-runs/$task");
@@ -37,6 +38,18 @@ export function TaskRunPage() {
             <StateBadge type={task.state_type} name={task.state_name} className="text-sm" />
           </>
         }
+        actions={
+          task.flow_run_id != null && (
+            <Link
+              to="/runs/$run"
+              params={{ run: task.flow_run_id }}
+              search={{ from: id }}
+              className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line bg-surface px-3 text-sm font-medium hover:bg-sunken"
+            >
+              Run again from here …
+            </Link>
+          )
+        }
         below={
           <div className="flex flex-wrap gap-x-5 text-sm text-ink-2">
             <span>
@@ -50,20 +63,7 @@ export function TaskRunPage() {
         }
       />
       <div className="space-y-4">
-        <Card title="States">
-          <ol className="px-4 py-3 text-sm">
-            {(task.states ?? []).map((state, index) => (
-              <li
-                key={`${state.timestamp} ${index}`}
-                className="flex flex-wrap gap-x-4 gap-y-1 border-l-2 border-line py-1.5 pl-4"
-              >
-                <StateBadge type={state.type} name={state.name} />
-                <At at={state.timestamp} />
-                <span className="min-w-0 break-words whitespace-pre-wrap text-ink-2">{state.message}</span>
-              </li>
-            ))}
-          </ol>
-        </Card>
+        <RunStates states={task.states ?? []} />
         <Card title="Called with">
           <Json value={task.parameters ?? {}} />
         </Card>
