@@ -6,10 +6,27 @@
  * means: not yet.
  */
 
+import { STATE_TYPES } from "@/lib/states";
+
 /** Number of a state in `STATES`; fits a byte. */
 export type StateCode = number;
 
+/** What a `StateCode` means. */
+export const STATES = STATE_TYPES;
+
+/** The code of a state that did not arrive yet, or that this page does not know. */
+export const UNKNOWN_STATE: StateCode = 255;
+
+/** The fewest items of a map that becomes one node; a smaller map's items stand by themselves. As in the server. */
+export const FOLDED_FROM = 8;
+
 export type NodeKind = "task-run" | "flow-run" | "map";
+
+/** How the server calls a map: `GET /api/flow_runs/{run}/graph?map_id={map}`. */
+export interface MapName {
+  readonly run: string;
+  readonly map: string;
+}
 
 /** The nodes of a graph by their row; rows are never reused while the graph is looked at. */
 export interface Nodes {
@@ -24,12 +41,16 @@ export interface Nodes {
   readonly holders: Int32Array;
   /** How many items a map has, and how many of them are in which state; of other nodes 1 and nothing. */
   readonly sizes: Int32Array;
+  /** The place of an item in its map; -1 for what is no item. */
+  readonly indexes: Int32Array;
   readonly histograms: ReadonlyMap<number, ReadonlyMap<StateCode, number>>;
   /** Rows of what a node waited for: those of row r are `parents[parentStarts[r]]` to before `parents[parentStarts[r + 1]]`. */
   readonly parents: Int32Array;
   readonly parentStarts: Int32Array;
   /** The run that a subflow node stands for. */
   readonly childRuns: ReadonlyMap<number, string>;
+  /** By the row of a map: its run and its name there, with which its items are asked for. */
+  readonly maps: ReadonlyMap<number, MapName>;
 }
 
 export type LayoutKind = "time" | "dependencies";
@@ -45,7 +66,12 @@ export interface Layout {
   readonly height: Float64Array;
   /** Pairs of places in `shown`: from what was waited for, to who waited. */
   readonly edges: Int32Array;
-  readonly extent: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  readonly extent: {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  };
 }
 
 /** What is opened, and what is asked of the layout. */
