@@ -1,7 +1,7 @@
 """The command line of the benchmarks.
 
 `python -m benchmarks` measures everything, `python -m benchmarks servers` only the servers, `work` only workers, claims
-and schedules, and `python -m benchmarks profile` says where the time goes.
+and schedules, `page` only the page in a browser, and `python -m benchmarks profile` says where the time goes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import catalogue, machine, profiling, report
+from benchmarks.page import __main__ as page
 from benchmarks.runner import Bench
 from benchmarks.servers import __main__ as servers
 from benchmarks.systems import System, all_systems
@@ -31,6 +32,8 @@ def main(arguments: list[str]) -> int:
         return servers.main(arguments[1:])
     if arguments[:1] == ["work"]:
         return work.main(arguments[1:])
+    if arguments[:1] == ["page"]:
+        return page.main(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         workloads = catalogue.chosen(options.only)
@@ -64,6 +67,7 @@ def main(arguments: list[str]) -> int:
         passed_on = ["--quick"] * options.quick + (["--peers", "none"] if options.peers == "none" else [])
         failed = bool(servers.main(passed_on)) or failed
         failed = bool(work.main(passed_on)) or failed
+        failed = bool(page.main(passed_on)) or failed
     return int(failed)
 
 

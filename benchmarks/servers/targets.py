@@ -89,8 +89,8 @@ class Target(ABC):
             time.sleep(0.01)
         self.healthy_after = time.perf_counter() - started
 
-    def stop(self) -> None:
-        """End the server and its database, and remove its home."""
+    def halt(self) -> None:
+        """End the server; its database and its home stay, and `start` goes on with them."""
         if self._process:
             with suppress(ProcessLookupError):  # it may have ended by itself
                 os.killpg(self._process.pid, signal.SIGTERM)
@@ -100,6 +100,10 @@ class Target(ABC):
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
             self._process = None
+
+    def stop(self) -> None:
+        """End the server and its database, and remove its home."""
+        self.halt()
         if self._postgres:
             self._postgres.close()
             self._postgres = None
