@@ -26,6 +26,7 @@ from levada.server.credentials import Doorkeeper
 from levada.server.door import Door, Permitted
 from levada.server.gate import Gate, gated
 from levada.server.page import Page
+from levada.server.parameters import Understood
 from levada.server.problems import handle
 from levada.server.rendering import Answer
 from levada.server.requests import ApiRequest
@@ -107,7 +108,7 @@ def create_app(
                 "caller": Provide(_caller, sync_to_thread=False),
                 "by": Provide(_by, sync_to_thread=False),
             },
-            middleware=[metrics.metered(measured), Permitted, gated(gate)],
+            middleware=[metrics.metered(measured), Permitted, Understood, gated(gate)],
             exception_handlers={Exception: handle},
             request_class=ApiRequest,
             response_class=Answer,

@@ -3389,7 +3389,17 @@ export interface components {
             string | null,
             boolean
         ];
-        /** PlannedCall */
+        /**
+         * PlannedCall
+         * @description What becomes of a recorded call.
+         *
+         *     Attributes:
+         *         task_run_id: the task run.
+         *         name: its name.
+         *         task_key: of which task.
+         *         fate: `reuse`, `execute` or `unknown`.
+         *         reason: why, for people.
+         */
         PlannedCall: {
             fate: string;
             name: string;
@@ -3398,7 +3408,10 @@ export interface components {
             /** Format: uuid */
             task_run_id: string;
         };
-        /** PlannedReason */
+        /**
+         * PlannedReason
+         * @description How many recorded calls share a fate for the same reason.
+         */
         PlannedReason: {
             count: number;
             fate: string;
@@ -3559,7 +3572,17 @@ export interface components {
             /** @default UTC */
             timezone?: string;
         };
-        /** RerunChoice */
+        /**
+         * RerunChoice
+         * @description How a run is to be run again.
+         *
+         *     Attributes:
+         *         task_keys: keys of tasks, or ids of task runs, that run again with all that depended on them, even though they
+         *             completed.
+         *         fork: as a new run; otherwise as the next epoch of the same one.
+         *         latest: with the version of its deployment that is live now; otherwise with the one that it ran with.
+         *         limit: of each fate, the most calls that the plan lists; it counts all.
+         */
         RerunChoice: {
             /** @default false */
             fork?: boolean;
@@ -3567,11 +3590,30 @@ export interface components {
             latest?: boolean;
             /** @default 200 */
             limit?: number;
+            /** @default [] */
             task_keys?: string[];
         };
-        /** RerunPlan */
+        /**
+         * RerunPlan
+         * @description What a rerun would do, as far as records can say; what was not recorded is executed in any case.
+         *
+         *     Attributes:
+         *         flow_run_id: the run whose records answer.
+         *         fork: whether it would be a new run.
+         *         epoch: that would begin (1 for a new run).
+         *         version: of its deployment that would be executed; None of a run of no deployment.
+         *         version_before: that it was executed with last.
+         *         version_live: that is live now.
+         *         counts: recorded calls by fate: `reuse`, `execute`, `unknown`.
+         *         reasons: why, with how many calls each.
+         *         calls: the calls, in the order in which they were made; of each fate only as many as were asked for.
+         *         obstacle: why it cannot be done; None when it can.
+         *         next_steps: what to do then.
+         */
         RerunPlan: {
+            /** @default [] */
             calls?: components["schemas"]["PlannedCall"][];
+            /** @default {} */
             counts?: {
                 [key: string]: number;
             };
@@ -3579,11 +3621,17 @@ export interface components {
             /** Format: uuid */
             flow_run_id: string;
             fork: boolean;
+            /** @default [] */
             next_steps?: string[];
+            /** @default null */
             obstacle?: string | null;
+            /** @default [] */
             reasons?: components["schemas"]["PlannedReason"][];
+            /** @default null */
             version?: number | null;
+            /** @default null */
             version_before?: number | null;
+            /** @default null */
             version_live?: number | null;
         };
         /**

@@ -29,6 +29,7 @@ from levada.wire import (
     problems,
     records,
     requests,
+    reruns,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _HOMES: Final[tuple[ModuleType, ...]] = (
     problems,
     records,
     requests,
+    reruns,
 )
 """Where the Structs of requests and answers are."""
 
