@@ -1,10 +1,11 @@
-"""The command line: `python -m benchmarks servers [--quick|--long] [--peers none] [--only sqlite]`."""
+"""The command line: `python -m benchmarks servers [--quick|--long] [--runs 100000] [--peers none] [--only sqlite]`."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import machine
@@ -23,11 +24,14 @@ def main(arguments: list[str]) -> int:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a few seconds each, few rows")
     size.add_argument("--long", action="store_true", help="a million flow runs, ten million task runs, a long soak")
+    parser.add_argument("--runs", type=int, metavar="N", help="flow runs in the database while lists are asked")
     parser.add_argument("--peers", default="all", choices=["all", "none"])
     parser.add_argument("--only", choices=["sqlite", "postgresql"], help="servers on this database only")
     parser.add_argument("--output", type=Path, help="write the tables into this page (default for a full run)")
     options = parser.parse_args(arguments)
     plan = QUICK if options.quick else LONG if options.long else FULL
+    if options.runs:
+        plan = replace(plan, seeded_runs=options.runs)
     facts = machine.describe()
     figures: list[Figure] = []
     failed = False
@@ -41,7 +45,7 @@ def main(arguments: list[str]) -> int:
             failed = failed or target.name == "Levada"
     facts["load after"] = machine.load()
     print(terminal(figures))
-    partial = options.quick or options.only or options.peers != "all"
+    partial = options.quick or options.runs or options.only or options.peers != "all"
     output = options.output or (None if partial else PAGE)
     if output:
         write_page(output, page(figures, facts, shlex.join(["python", "-m", "benchmarks", "servers", *arguments])))
