@@ -17,14 +17,20 @@ def _missing() -> str | None:
     return None if browsers.has_page() else "the page is not built (make ui)"
 
 
-@pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A server that looks used."""
+@pytest.fixture(scope="session")
+def needs_browser() -> None:
+    """Skip what asks for it where there is no browser, or nothing to show in it."""
     missing = _missing()
     if missing is not None and os.environ.get("CI"):
         pytest.fail(f"The tests of the page cannot run: {missing}.")
     if missing is not None:
         pytest.skip(missing)
+
+
+@pytest.fixture(scope="package")
+def world(tmp_path_factory: pytest.TempPathFactory, needs_browser: None) -> Iterator[World]:
+    """A server that looks used."""
+    del needs_browser
     with seeded(tmp_path_factory.mktemp("world")) as made:
         yield made
 

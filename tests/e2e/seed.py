@@ -52,9 +52,9 @@ class World:
 
 
 @contextmanager
-def empty(home: Path, port: int | None = None) -> Iterator[World]:
-    """A server on which nothing has happened."""
-    server = Server(port=port or free_port(), env={"LEVADA_HOME": str(home)})
+def empty(home: Path, port: int | None = None, **settings: str) -> Iterator[World]:
+    """A server on which nothing has happened; settings are environment variables of it."""
+    server = Server(port=port or free_port(), env={"LEVADA_HOME": str(home), **settings})
     try:
         server.wait()
         _swallow(server)

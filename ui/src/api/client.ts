@@ -26,11 +26,23 @@ function csrf(): string | null {
   return /(?:^|; )levada_csrf=([^;]+)/.exec(document.cookie)?.[1] ?? null;
 }
 
+const signedOut = new Set<() => void>();
+
+/** Call `act` whenever the server no longer knows who asks. */
+export function whenSignedOut(act: () => void): void {
+  signedOut.add(act);
+}
+
 const guard: Middleware = {
   onRequest({ request }) {
     const token = request.method === "GET" ? null : csrf();
     if (token !== null) request.headers.set("x-levada-csrf", token);
     return request;
+  },
+  onResponse({ request, response }) {
+    const isSignIn = request.method === "POST" && new URL(request.url).pathname === "/api/session";
+    if (response.status === 401 && !isSignIn) for (const act of signedOut) act();
+    return undefined;
   },
   onError({ error }) {
     return new ApiProblem(

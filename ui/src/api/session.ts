@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, asked } from "@/api/client";
+import { pollWhileAway } from "@/api/live";
 
 /** Who asks, as the server knows it. */
 export const session = () =>
@@ -8,6 +9,8 @@ export const session = () =>
     queryKey: ["session"] as const,
     queryFn: ({ signal }) => asked(api.GET("/api/session", { signal })),
     staleTime: 60_000,
+    // A stream that is refused does not say why: perhaps nobody is signed in any more.
+    refetchInterval: () => pollWhileAway(),
   });
 
 export type Login = { user: string; password: string } | { key: string };

@@ -1,12 +1,15 @@
-import { Link, Outlet } from "@tanstack/react-router";
-import { Menu as MenuIcon, X } from "lucide-react";
-import { useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { Menu as MenuIcon, UserRound, X } from "lucide-react";
+import { useEffect, useState } from "react";
 
 import { useLiveTrouble } from "@/api/live";
+import { session, useSignOut } from "@/api/session";
 import { Palette } from "@/components/Palette";
 import { PLACES } from "@/components/places";
 import { ThemeMenu } from "@/components/ThemeMenu";
 import { Button } from "@/components/ui/button";
+import { Menu, MenuItem } from "@/components/ui/menu";
 import { classes } from "@/lib/classes";
 
 /** What is around every page: where one can go, and whether what is shown is current. */
@@ -72,7 +75,10 @@ export function Shell() {
           <a href="/api/docs" className="text-xs text-ink-3 hover:text-ink hover:underline">
             API
           </a>
-          <ThemeMenu />
+          <span className="flex items-center gap-1">
+            <Who />
+            <ThemeMenu />
+          </span>
         </div>
       </aside>
       <div className="flex min-w-0 flex-1 flex-col">
@@ -89,6 +95,33 @@ export function Shell() {
       </div>
       <Palette />
     </div>
+  );
+}
+
+/** Who is signed in, and the way out. */
+function Who() {
+  const who = useQuery(session());
+  const signOut = useSignOut();
+  const { known, kind, name } = who.data ?? {};
+  const navigate = useNavigate();
+  const back = useLocation({ select: (at) => at.href });
+  useEffect(() => {
+    if (known === false) void navigate({ to: "/sign-in", search: { back, ended: true } });
+  }, [known, back, navigate]);
+  if (kind !== "session") return null;
+  return (
+    <Menu
+      trigger={
+        <Button look="ghost" size="icon" aria-label={`Signed in as ${name ?? "somebody"}`} title={name}>
+          <UserRound size={16} />
+        </Button>
+      }
+    >
+      <p className="max-w-56 truncate px-2 py-1 text-xs text-ink-3">{name}</p>
+      <MenuItem onSelect={() => signOut.mutate(undefined, { onSuccess: () => location.assign("/sign-in") })}>
+        Sign out
+      </MenuItem>
+    </Menu>
   );
 }
 

@@ -7,8 +7,9 @@ import {
   redirect,
 } from "@tanstack/react-router";
 
-import { api, asked, messageOf } from "@/api/client";
+import { messageOf, whenSignedOut } from "@/api/client";
 import { queryClient } from "@/api/queryClient";
+import { session } from "@/api/session";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Shell } from "@/components/Shell";
 import { readRange, readRunFilters } from "@/lib/filters";
@@ -26,17 +27,12 @@ const root = createRootRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: (search: Record<string, unknown>) => ({
+  validateSearch: (search: Record<string, unknown>): { back: string; ended?: boolean } => ({
     back: typeof search["back"] === "string" ? search["back"] : "/",
+    ...(search["ended"] === true ? { ended: true } : {}),
   }),
   component: lazyRouteComponent(() => import("@/features/session/SignIn"), "SignIn"),
 });
-
-const session = {
-  queryKey: ["session"] as const,
-  queryFn: () => asked(api.GET("/api/session")),
-  staleTime: 60_000,
-};
 
 const shell = createRoute({
   getParentRoute: () => root,
@@ -44,7 +40,7 @@ const shell = createRoute({
   component: Shell,
   beforeLoad: async ({ location }) => {
     // Whether the server wants to know who asks; a server that is away says so on the page itself.
-    const known = await queryClient.query(session).catch((problem: unknown) => {
+    const known = await queryClient.query(session()).catch((problem: unknown) => {
       console.warn(messageOf(problem));
       return null;
     });
@@ -168,6 +164,14 @@ export const router = createRouter({
   defaultPreload: "intent",
   defaultPendingComponent: () => <Loading rows={6} />,
   defaultErrorComponent: ({ error, reset }) => <Trouble problem={error} retry={reset} />,
+});
+
+// In the middle of a page: who signs in again goes on where they were.
+whenSignedOut(() => {
+  const { href, pathname } = router.state.location;
+  if (pathname === "/sign-in") return;
+  queryClient.removeQueries({ queryKey: session().queryKey });
+  void router.navigate({ to: "/sign-in", search: { back: href, ended: true } });
 });
 
 declare module "@tanstack/react-router" {

@@ -1,5 +1,5 @@
 import { getRouteApi, useRouter } from "@tanstack/react-router";
-import { type SubmitEvent, useState } from "react";
+import { type SubmitEvent, useEffect, useState } from "react";
 
 import { useSignIn } from "@/api/session";
 import { Trouble } from "@/components/Notices";
@@ -12,7 +12,7 @@ const route = getRouteApi("/sign-in");
 
 /** A server that wants to know who asks: by user and password, or by an API key. */
 export function SignIn() {
-  const { back } = route.useSearch();
+  const { back, ended } = route.useSearch();
   const router = useRouter();
   const signIn = useSignIn();
   const [how, setHow] = useState("password");
@@ -26,6 +26,9 @@ export function SignIn() {
       onSuccess: () => router.history.push(localAddress(back)),
     });
   };
+  useEffect(() => {
+    document.title = "Sign in · Levada";
+  }, []);
   const ready = how === "key" ? key.trim() !== "" : password !== "";
   return (
     <main className="flex min-h-full items-center justify-center bg-canvas p-4">
@@ -37,6 +40,11 @@ export function SignIn() {
           <img src="/favicon.svg" alt="" width={28} height={28} />
           <h1 className="text-lg font-semibold">Sign in to Levada</h1>
         </div>
+        {ended === true && (
+          <p className="rounded-md bg-accent-soft px-3 py-2 text-sm">
+            Your session has ended. Sign in to go on where you were.
+          </p>
+        )}
         <Tabs
           label="How to sign in"
           value={how}
