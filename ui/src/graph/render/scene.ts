@@ -1,0 +1,182 @@
+/** What is drawn: nodes and their layout, with what drawing asks of them again and again worked out once. */
+
+import { isOpen } from "../tally";
+import { STATES, type Layout, type Nodes, type StateCode, UNKNOWN_STATE } from "../types";
+import { Buckets } from "./buckets";
+import type { Box } from "./camera";
+
+/** Pixels of a card in the layout by dependencies, seen at its full size. */
+const CARD_WIDTH = 184;
+const CARD_HEIGHT = 46;
+/** Pixels of a line's bar over time. */
+const BAR_HEIGHT = 20;
+const SAMPLE = 999;
+
+export class Scene {
+  readonly buckets: Buckets;
+  /** Place in the layout of each row of the nodes; -1: not shown. */
+  readonly placeOf: Int32Array;
+  /** Places of what goes on: over time they grow without a new layout. */
+  readonly going: readonly number[];
+  /** Pixels per unit at which everything can be read. */
+  readonly fullX: number;
+  readonly fullY: number;
+  /** What a moment is called in the layout over time: its milliseconds and this. */
+  readonly origin: number;
+  readonly overTime: boolean;
+  private readonly all: readonly number[];
+  private readonly edgeStarts: Int32Array;
+  private readonly edgeEnds: Int32Array;
+
+  constructor(
+    readonly nodes: Nodes,
+    readonly layout: Layout,
+    readonly opened: ReadonlySet<number>,
+  ) {
+    this.overTime = layout.kind === "time";
+    this.buckets = new Buckets(layout);
+    this.placeOf = new Int32Array(nodes.count).fill(-1);
+    const going: number[] = [];
+    let origin = NaN;
+    for (let place = 0; place < layout.shown.length; place += 1) {
+      const row = layout.shown[place] ?? 0;
+      this.placeOf[row] = place;
+      const started = nodes.started[row] ?? NaN;
+      if (Number.isNaN(started)) continue;
+      if (Number.isNaN(origin)) origin = (layout.x[place] ?? 0) - started;
+      if (Number.isNaN(nodes.ended[row] ?? NaN) && isOpen(nodes.states[row] ?? UNKNOWN_STATE))
+        going.push(place);
+    }
+    this.going = going;
+    this.all = Array.from(layout.shown, (_, place) => place);
+    this.origin = Number.isNaN(origin) ? 0 : origin;
+    const [width, height] = this.usual();
+    this.fullX = CARD_WIDTH / width;
+    this.fullY = (this.overTime ? BAR_HEIGHT : CARD_HEIGHT) / height;
+    [this.edgeStarts, this.edgeEnds] = this.linked();
+  }
+
+  row(place: number): number {
+    return this.layout.shown[place] ?? 0;
+  }
+
+  state(place: number): StateCode {
+    return this.nodes.states[this.row(place)] ?? UNKNOWN_STATE;
+  }
+
+  isOpened(place: number): boolean {
+    return this.opened.has(this.row(place));
+  }
+
+  /** Where a node lies; what goes on ends now. */
+  box(place: number, now: number): Box {
+    const { x, y, width, height } = this.layout;
+    return {
+      x: x[place] ?? 0,
+      y: y[place] ?? 0,
+      width: Math.max(width[place] ?? 0, this.grown(place, now)),
+      height: height[place] ?? 0,
+    };
+  }
+
+  /** Places that touch a box. */
+  within(box: Box, now: number): readonly number[] {
+    const { x, y, width, height } = this.layout.extent;
+    if (box.x <= x && box.y <= y && box.x + box.width >= x + width && box.y + box.height >= y + height)
+      return this.all;
+    const places: number[] = [];
+    this.buckets.within(box, (place) => places.push(place));
+    if (!this.overTime || this.going.length === 0) return places;
+    const known = new Set(places);
+    for (const place of this.going) {
+      const one = this.box(place, now);
+      const touches =
+        one.x <= box.x + box.width &&
+        one.x + one.width >= box.x &&
+        one.y <= box.y + box.height &&
+        one.y + one.height >= box.y;
+      if (touches && !known.has(place)) places.push(place);
+    }
+    return places;
+  }
+
+  /** The extent of everything, until now where something goes on. */
+  extent(now: number): Box {
+    const { x, y, width, height } = this.layout.extent;
+    const until = this.overTime && this.going.length > 0 ? now + this.origin - x : 0;
+    return { x, y, width: Math.max(width, until), height };
+  }
+
+  /** Calls with the other end of each edge of a place, and whether the edge leads to it. */
+  linksOf(place: number, found: (other: number, leads: boolean) => void): void {
+    const edges = this.layout.edges;
+    const end = this.edgeStarts[place + 1] ?? 0;
+    for (let at = this.edgeStarts[place] ?? 0; at < end; at += 1) {
+      const edge = this.edgeEnds[at] ?? 0;
+      const from = edges[edge * 2] ?? 0;
+      if (from === place) found(edges[edge * 2 + 1] ?? 0, true);
+      else found(from, false);
+    }
+  }
+
+  private grown(place: number, now: number): number {
+    if (!this.overTime) return 0;
+    const row = this.row(place);
+    const started = this.nodes.started[row] ?? NaN;
+    if (Number.isNaN(started) || !Number.isNaN(this.nodes.ended[row] ?? NaN)) return 0;
+    return isOpen(this.nodes.states[row] ?? UNKNOWN_STATE) ? now - started : 0;
+  }
+
+  /** Width and height in the middle of all nodes that hold no others. */
+  private usual(): [number, number] {
+    const { shown, width, height } = this.layout;
+    const step = Math.max(1, Math.floor(shown.length / SAMPLE));
+    const widths: number[] = [];
+    const heights: number[] = [];
+    for (let place = 0; place < shown.length; place += step) {
+      if (this.isOpened(place) && !this.overTime) continue;
+      widths.push(width[place] ?? 0);
+      heights.push(height[place] ?? 0);
+    }
+    return [middle(widths) || 1, middle(heights) || 1];
+  }
+
+  private linked(): [Int32Array, Int32Array] {
+    const { edges, shown } = this.layout;
+    const starts = new Int32Array(shown.length + 1);
+    for (const place of edges) starts[place + 1] = (starts[place + 1] ?? 0) + 1;
+    for (let at = 0; at < shown.length; at += 1) starts[at + 1] = (starts[at + 1] ?? 0) + (starts[at] ?? 0);
+    const next = starts.slice();
+    const ends = new Int32Array(edges.length);
+    for (let at = 0; at < edges.length; at += 1) {
+      const place = edges[at] ?? 0;
+      const slot = next[place] ?? 0;
+      ends[slot] = at >> 1;
+      next[place] = slot + 1;
+    }
+    return [starts, ends];
+  }
+}
+
+function middle(values: number[]): number {
+  values.sort((one, other) => one - other);
+  return values[values.length >> 1] ?? 0;
+}
+
+/** States that must not be lost among many others, the gravest last. */
+const GRAVITY: ReadonlyMap<string, number> = new Map([
+  ["COMPLETED", 0],
+  ["SCHEDULED", 1],
+  ["PENDING", 1],
+  ["CANCELLED", 2],
+  ["PAUSED", 2],
+  ["CANCELLING", 2],
+  ["RUNNING", 3],
+  ["CRASHED", 4],
+  ["FAILED", 5],
+]);
+
+/** How much a state asks to be seen. */
+export function gravity(state: StateCode): number {
+  return GRAVITY.get(STATES[state] ?? "") ?? 1;
+}
