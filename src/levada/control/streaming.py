@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -120,12 +122,18 @@ class RunsWanted(Struct, frozen=True):
 class Told:
     """Remembers what was told, up to a bound, so that reading it again tells nothing twice.
 
-    In two generations: when the younger is half of all, it takes the place of the older. So at least the newer half of
-    what fits is known, without the cost of an order in which to forget.
+    In two generations: when the younger is half of all, or old, it takes the place of the older. So at least the newer
+    half of what fits is known, without the cost of an order in which to forget.
+
+    Args:
+        most: how much is remembered.
+        seconds: how long at least, where there is room; twice as long at most.
     """
 
-    def __init__(self, most: int = REMEMBERED) -> None:
+    def __init__(self, most: int = REMEMBERED, seconds: float = math.inf) -> None:
         self._half = max(1, most // 2)
+        self._seconds = seconds
+        self._turned = time.monotonic()
         self._younger: dict[Hashable, int] = {}
         self._older: dict[Hashable, int] = {}
 
@@ -136,8 +144,9 @@ class Told:
             known = self._older.get(key)
         if known == version:
             return False
-        if len(self._younger) >= self._half:
+        if len(self._younger) >= self._half or time.monotonic() - self._turned >= self._seconds:
             self._older, self._younger = self._younger, {}
+            self._turned = time.monotonic()
         self._younger[key] = version
         return True
 
@@ -239,7 +248,8 @@ class RunFeed(Feed[RunsWanted]):
 
     def begin(self, transaction: Transaction) -> None:
         """From now on; what has changed already is history."""
-        self._told = Told()
+        # What changed long ago is only read again when it has changed again.
+        self._told = Told(seconds=12 * OVERLAP_US / 1e6)
         self._tasks = {}
         self._looked = transaction.now
         for row in transaction.flow_runs.changed_since(self._looked - OVERLAP_US, REMEMBERED).rows:

@@ -23,3 +23,12 @@ def test_what_is_remembered_is_bounded() -> None:
         told.is_new(number)
     assert told.is_new(980)
     assert not told.is_new(999)
+
+
+def test_what_is_old_is_forgotten_when_something_new_comes() -> None:
+    told = Told(seconds=0)
+    assert told.is_new("a", 1)
+    assert told.is_new("b", 1)  # a is of the older generation now
+    assert not told.is_new("a", 1)
+    assert told.is_new("c", 1)
+    assert told.is_new("a", 1)
