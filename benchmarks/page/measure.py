@@ -83,6 +83,7 @@ def _of_levada(server: Levada, plan: Plan, say: Callable[[str], None]) -> Iterat
             api.ask("POST", f"/flow_runs/{run}/set_state", {"type": "RUNNING", "name": name})
 
         yield from _changes(server, places, plan.changes, change, say)
+        api.close()
     finally:
         server.stop()
 
@@ -106,6 +107,7 @@ def _of_prefect(server: Prefect, plan: Plan, tasks: int, say: Callable[[str], No
             api.ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True})
 
         yield from _changes(server, places, plan.peer_changes, change, say)
+        api.close()
     finally:
         server.stop()
 

@@ -28,6 +28,7 @@ class Seeded:
     Attributes:
         newest: name of the newest run.
         run: id of a run of some tasks; mapped: of many; logged: of one with many lines.
+        tasks: how many those are, as people write it.
         deployment: id of one.
     """
 
@@ -35,6 +36,7 @@ class Seeded:
     run: str
     mapped: str
     logged: str
+    tasks: str
     deployment: str
 
 
@@ -53,6 +55,7 @@ def fill(
     for name, tags in (("cutoff", ["warehouse"]), ("shops", [])):
         api.ask("PUT", f"/variables/{name}", {"value": 30, "tags": tags})
     api.ask("POST", "/concurrency_limits", {"name": "bank-api", "slots": 10})
+    api.close()
     run, mapped, logged = (seeding.new_id(now + one) for one in range(3))
     writer = seeding.new_id(now)
     of_one = (
@@ -63,7 +66,7 @@ def fill(
     for batch in _batches(writer, of_one):
         _send(url, batch)
     of_run, of_mapped, of_logged = map(seeding.as_text, (run, mapped, logged))
-    return Seeded(f"run-{LAST}", of_run, of_mapped, of_logged, deployments[0])
+    return Seeded(f"run-{LAST}", of_run, of_mapped, of_logged, f"{most_tasks:,}", deployments[0])
 
 
 def _batches(writer: bytes, records: Iterable[Record], size: int = 2_000) -> Iterator[IngestBatch]:

@@ -31,6 +31,10 @@ class Api:
         self._path = parts.path
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request; its answer from JSON.
 
