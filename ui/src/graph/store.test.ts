@@ -63,7 +63,7 @@ const someNode = fc.record({
   child: fc.boolean(),
 });
 
-const someNodes = fc.array(someNode, { maxLength: 40 }).map((all) =>
+const someNodes = fc.array(someNode, { maxLength: 40, size: "max" }).map((all) =>
   all.map((one, row) =>
     given(`n${row}`, {
       state_type: one.state_type,

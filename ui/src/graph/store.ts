@@ -292,9 +292,15 @@ export class GraphStore {
     let holder = map?.row ?? NONE;
     if (holder === NONE && caller !== undefined) holder = this.rows.get(caller) ?? NONE;
     if (holder === NONE) holder = this.holderOfRun(row);
-    if (this.holders.at(row) === holder) return;
+    if (this.holders.at(row) === holder || this.isInside(holder, row)) return;
     this.holders.put(row, holder);
     this.changed.add(row);
+  }
+
+  /** Whatever comes, nothing is ever held by what it holds itself. */
+  private isInside(row: number, other: number): boolean {
+    for (let above = row; above !== NONE; above = this.holders.at(above)) if (above === other) return true;
+    return false;
   }
 
   private holderOfRun(row: number): number {
