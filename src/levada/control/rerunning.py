@@ -51,9 +51,10 @@ def rerun_plan(transaction: Transaction, run: Identifier, choice: RerunChoice, l
     recorded = recorded_calls(transaction, row.id)
     obstacle, steps = _obstacle(transaction, row, recorded, choice, lives_here)
     try:
-        calls, redo = _chosen(transaction, recorded, choice.task_keys)
+        calls, redo, chosen = _chosen(transaction, recorded, choice.task_keys)
     except ConfigurationError as problem:  # what it was forked from is gone
-        calls, redo, obstacle = recorded.calls, frozenset(), obstacle or str(problem)
+        calls, redo, chosen = recorded.calls, frozenset(), frozenset()
+        obstacle = obstacle or str(problem)
     deployment = None if row.deployment is None else DeploymentTable(transaction).get(row.deployment)
     live = None if deployment is None else deployment.live
     if choice.latest and live is None:
@@ -61,7 +62,7 @@ def rerun_plan(transaction: Transaction, run: Identifier, choice: RerunChoice, l
             obstacle or f"Flow run {row.name!r} is of no deployment that is still there; it has no later version."
         )
     version = live if choice.latest and live is not None else row.deployed
-    planned = _fates(calls, redo, None if version == row.deployed else version)
+    planned = _fates(calls, redo, chosen, None if version == row.deployed else version)
     listed: list[PlannedCall] = []
     shown: Counter[str] = Counter()
     for one in planned:
@@ -98,8 +99,8 @@ def check_tasks(transaction: Transaction, run: Identifier, tasks: Sequence[str])
 
 def _chosen(
     transaction: Transaction, recorded: RecordedRun, tasks: Sequence[str]
-) -> tuple[list[RecordedCall], frozenset[bytes]]:
-    """All calls that would answer, and those of them that are to run again."""
+) -> tuple[list[RecordedCall], frozenset[bytes], frozenset[bytes]]:
+    """All calls that would answer, those of them that are to run again, and those that were chosen."""
     if len(tasks) > MOST_TASK_KEYS:
         raise RequestInvalid(
             f"A fork runs at most {MOST_TASK_KEYS} tasks again by name.", (("$.task_keys", "has too many values"),)
@@ -110,16 +111,23 @@ def _chosen(
     for task in tasks:
         if task not in known:
             raise ObjectNotFound(f"Flow run {recorded.name!r} has no run of a task {task!r}.")
-    return calls, memory.redo | dependents(calls, chosen_of(calls, tasks))
+    chosen = chosen_of(calls, tasks)
+    return calls, memory.redo | dependents(calls, chosen), chosen
 
 
-def _fates(calls: Sequence[RecordedCall], redo: frozenset[bytes], version: int | None) -> list[PlannedCall]:
+def _fates(
+    calls: Sequence[RecordedCall], redo: frozenset[bytes], chosen: frozenset[bytes], version: int | None
+) -> list[PlannedCall]:
     """What becomes of each call; `version` is another one than recorded them, if it is another."""
     names: defaultdict[bytes, set[str]] = defaultdict(set)
     for call in calls:
         if call.opaque:
             names[call.identity].add(call.name)
-    return [_planned(call, redo, len(names.get(call.identity, ())) > 1, version) for call in calls]
+    planned = [_planned(call, redo, len(names.get(call.identity, ())) > 1, version) for call in calls]
+    for call, one in zip(calls, planned, strict=True):
+        if call.task in redo:
+            one.reason = "it was chosen" if call.task in chosen else "it depends on what is executed again"
+    return planned
 
 
 def _planned(call: RecordedCall, redo: frozenset[bytes], unclear: bool, version: int | None) -> PlannedCall:

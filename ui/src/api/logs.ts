@@ -1,27 +1,11 @@
-import { infiniteQueryOptions } from "@tanstack/react-query";
-
 import { api, asked, type Schemas } from "@/api/client";
 
 export type Log = Schemas["Log"];
 export type LogQuery = Schemas["LogQuery"];
 
-const PAGE = 500;
-
-/** Lines of log, the newest page first. */
-export function logList(query: LogQuery) {
-  return infiniteQueryOptions({
-    queryKey: ["logs", query] as const,
-    queryFn: ({ pageParam, signal }) =>
-      asked(
-        api.POST("/api/logs/filter", {
-          body: { limit: PAGE, newest_first: true, ...query, cursor: pageParam },
-          signal,
-        }),
-      ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next ?? null,
-    staleTime: Infinity, // the stream brings what is new
-  });
+/** One page of lines. They are not kept: a log is as long as it likes, and a view holds a part of it. */
+export function logPage(query: LogQuery, signal?: AbortSignal): Promise<Schemas["LogPage"]> {
+  return asked(api.POST("/api/logs/filter", { body: query, ...(signal === undefined ? {} : { signal }) }));
 }
 
 /** Where the stream of lines that fit is to be listened to. */

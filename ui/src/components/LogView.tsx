@@ -1,16 +1,16 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { useLocation, useNavigate } from "@tanstack/react-router";
 import { Download } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
-import { useStream } from "@/api/live";
-import { type Log, logList, type LogQuery, logStream } from "@/api/logs";
-import { pieces } from "@/components/ansi";
+import type { Log, LogQuery } from "@/api/logs";
+import { GoTo } from "@/components/GoTo";
+import { LogLines } from "@/components/LogLines";
+import { type Anchor, hashOf, lineOf } from "@/components/logWindow";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Input, Select } from "@/components/ui/input";
+import { useLogWindow } from "@/components/useLogWindow";
 import { useNow } from "@/lib/clock";
-import { clockTime, exactTime } from "@/lib/time";
 
 const LEVELS: [number, string][] = [
   [0, "All levels"],
@@ -19,37 +19,64 @@ const LEVELS: [number, string][] = [
   [40, "Errors and worse"],
 ];
 
-function levelOf(level: number): { word: string; colour: string } {
-  if (level >= 50) return { word: "CRIT", colour: "var(--state-failed)" };
-  if (level >= 40) return { word: "ERROR", colour: "var(--state-failed)" };
-  if (level >= 30) return { word: "WARN", colour: "var(--state-late)" };
-  if (level >= 20) return { word: "INFO", colour: "var(--state-running)" };
-  return { word: "DEBUG", colour: "var(--ink-3)" };
-}
-
 interface LogViewProps {
   about: LogQuery;
   /** Whether more lines may come. */
   live: boolean;
   download?: string;
-  /** A line that a link points at. */
-  line?: number | undefined;
-  onLine?: (line: number) => void;
 }
 
-/** Lines of log: the newest first to arrive, searched by the server, followed as they come. */
-export function LogView({ about, live, download, line, onLine }: LogViewProps) {
+/** Lines of log: searched by the server, followed as they come, opened where a link points (`#line=…`). */
+export function LogView({ about, live, download }: LogViewProps) {
+  const hash = useLocation({ select: (location) => location.hash });
+  const linked = lineOf(hash);
+  const navigate = useNavigate();
   const [text, setText] = useState("");
   const [level, setLevel] = useState(0);
+  const [logger, setLogger] = useState("");
+  const [loggers, setLoggers] = useState<readonly string[]>([]);
+  const [wrap, setWrap] = useState(false);
+  const [going, setGoing] = useState(false);
+  // Each visit opens the log anew, also at the same place.
+  const [{ anchor, visit }, setPlace] = useState<{ anchor: Anchor; visit: number }>({
+    anchor: linked?.at == null ? { kind: "end" } : { kind: "at", time: linked.at },
+    visit: 0,
+  });
+  const go = (to: Anchor): void => setPlace((before) => ({ anchor: to, visit: before.visit + 1 }));
+  const [seen, setSeen] = useState(hash);
+  if (hash !== seen) {
+    // Another link into the same log.
+    setSeen(hash);
+    if (linked?.at != null) go({ kind: "at", time: linked.at });
+  }
+  const mark = (log: Log): void => {
+    const to = hashOf(log);
+    setSeen(to);
+    void navigate({ to: ".", search: true, hash: to, replace: true, resetScroll: false });
+  };
   const query = useMemo<LogQuery>(
-    () => ({ ...about, ...(text !== "" ? { text } : {}), ...(level > 0 ? { min_level: level } : {}) }),
-    [about, text, level],
+    () => ({
+      ...about,
+      ...(text === "" ? {} : { text }),
+      ...(level > 0 ? { min_level: level } : {}),
+      ...(logger === "" ? {} : { loggers: [logger] }),
+    }),
+    [about, text, level, logger],
+  );
+  const learn = useCallback(
+    (lines: readonly Log[]): void => {
+      setLoggers((before) => {
+        const all = new Set([...before, ...lines.map((one) => one.logger)]);
+        return all.size === before.length ? before : [...all].sort();
+      });
+    },
+    [setLoggers],
   );
   return (
     <div className="flex flex-col">
       <div className="flex flex-wrap items-center gap-2 border-b border-line p-2">
         <form
-          className="flex-1"
+          className="min-w-48 flex-1"
           onSubmit={(event) => {
             event.preventDefault();
             const found = new FormData(event.currentTarget).get("text");
@@ -71,6 +98,22 @@ export function LogView({ about, live, download, line, onLine }: LogViewProps) {
             </option>
           ))}
         </Select>
+        <Select
+          aria-label="Logger"
+          className="max-w-44"
+          value={logger}
+          onChange={(event) => setLogger(event.target.value)}
+        >
+          <option value="">All loggers</option>
+          {loggers.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </Select>
+        <Button onClick={() => go({ kind: "start" })}>Start</Button>
+        <Button onClick={() => go({ kind: "end" })}>End</Button>
+        <Button onClick={() => setGoing(true)}>Go to …</Button>
         {download !== undefined && (
           <a
             className="inline-flex h-8 items-center gap-1.5 rounded-md border border-line px-3 text-sm hover:bg-sunken"
@@ -80,118 +123,118 @@ export function LogView({ about, live, download, line, onLine }: LogViewProps) {
           </a>
         )}
       </div>
-      <Lines key={JSON.stringify(query)} query={query} live={live} line={line} onLine={onLine} />
+      <Window
+        key={`${visit} ${JSON.stringify(query)}`}
+        query={query}
+        anchor={anchor}
+        live={live}
+        wrap={wrap}
+        onWrap={setWrap}
+        marked={linked?.line ?? null}
+        onMark={mark}
+        onEnd={() => go({ kind: "end" })}
+        onLines={learn}
+      />
+      {going && (
+        <GoTo
+          runs={about.flow_run_ids ?? []}
+          onGo={(time) => go({ kind: "at", time })}
+          onClose={() => setGoing(false)}
+        />
+      )}
     </div>
   );
 }
 
-function Lines({
-  query,
-  live,
-  line,
-  onLine,
-}: {
+interface WindowProps {
   query: LogQuery;
+  anchor: Anchor;
   live: boolean;
-  line?: number | undefined;
-  onLine?: ((line: number) => void) | undefined;
-}) {
-  const found = useInfiniteQuery(logList(query));
-  const [fresh, setFresh] = useState<Log[]>([]);
-  const [follow, setFollow] = useState(live && line === undefined);
-  const box = useRef<HTMLDivElement>(null);
-  const first = found.data?.pages[0]?.items[0];
-  const opened = useMemo(
-    () => (first === undefined ? null : String(Date.parse(first.timestamp) * 1000)),
-    [first],
-  );
-  // Before the first page is there nobody knows after which line to listen.
-  useStream(found.data === undefined || !live ? null : logStream(query, opened), ["log"], (_kind, value) => {
-    setFresh((before) => [...before, value as Log]);
-  });
-  const items = useMemo(() => {
-    const old = (found.data?.pages ?? []).flatMap((page) => page.items).reverse();
-    const known = new Set(old.map((one) => one.id));
-    return [...old, ...fresh.filter((one) => !known.has(one.id) && known.add(one.id))];
-  }, [found.data, fresh]);
-  // eslint-disable-next-line react-hooks/incompatible-library -- the virtual list is made to be read at each drawing
-  const list = useVirtualizer({
-    count: items.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => 22,
-    overscan: 30,
-    getItemKey: (index) => items[index]?.id ?? index,
-  });
-  useEffect(() => {
-    if (follow && items.length > 0) list.scrollToIndex(items.length - 1, { align: "end" });
-  }, [follow, items.length, list]);
-  const target = line === undefined ? -1 : items.findIndex((one) => one.id === line);
-  useEffect(() => {
-    if (target >= 0) list.scrollToIndex(target, { align: "center" });
-  }, [target, list]);
+  wrap: boolean;
+  marked: number | null;
+  onWrap: (wrap: boolean) => void;
+  onMark: (log: Log) => void;
+  onEnd: () => void;
+  onLines: (lines: readonly Log[]) => void;
+}
 
-  if (found.isPending) return <Loading rows={8} />;
-  if (found.error !== null) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
-  if (items.length === 0) {
+/** A part of the log, and how it is looked at. */
+function Window({ query, anchor, live, wrap, marked, onWrap, onMark, onEnd, onLines }: WindowProps) {
+  const { window: held, problem, busy, older, newer, again } = useLogWindow(query, anchor, live);
+  const [follow, setFollow] = useState(live && anchor.kind === "end");
+  const lines = held?.lines;
+  useEffect(() => {
+    if (lines !== undefined) onLines(lines.slice(-1_000));
+  }, [lines, onLines]);
+  if (held === null)
+    return problem === null ? <Loading rows={8} /> : <Trouble problem={problem} retry={again} />;
+  if (held.lines.length === 0) {
+    const filtered = query.text != null || query.min_level != null || query.loggers != null;
     return (
-      <Empty title={live ? "No lines yet." : "No lines."}>
-        Lines of get_run_logger(), and what is printed with log_prints=True, are here.
+      <Empty title={filtered ? "No line fits." : live ? "No lines yet." : "No lines."}>
+        {filtered
+          ? "Search for other words, or look at all levels and loggers."
+          : "Lines of get_run_logger(), and what is printed with log_prints=True, are here."}
       </Empty>
     );
   }
+  const time = anchor.kind === "at" ? anchor.time : null;
+  const begin =
+    anchor.kind === "end"
+      ? -1
+      : time === null
+        ? 0
+        : Math.max(
+            0,
+            held.lines.findIndex((one) =>
+              marked === null ? Date.parse(one.timestamp) >= Date.parse(time) : one.id === marked,
+            ),
+          );
   return (
     <>
-      <div
-        ref={box}
-        role="log"
-        aria-label="Log lines"
-        // A box that scrolls must be reachable by keyboard.
-
-        tabIndex={0}
-        className="h-[62vh] overflow-auto font-mono text-xs"
-        onWheel={(event) => event.deltaY < 0 && setFollow(false)}
-      >
-        {found.hasNextPage && (
-          <div className="p-1 text-center">
-            <Button
-              size="small"
-              look="ghost"
-              disabled={found.isFetchingNextPage}
-              onClick={() => void found.fetchNextPage()}
-            >
-              {found.isFetchingNextPage ? "Loading …" : "Earlier lines"}
-            </Button>
-          </div>
-        )}
-        <div className="relative min-w-max" style={{ height: list.getTotalSize() }}>
-          {list.getVirtualItems().map((one) => {
-            const item = items[one.index];
-            return item === undefined ? null : (
-              <div
-                key={one.key}
-                data-index={one.index}
-                ref={list.measureElement}
-                className="absolute top-0 left-0 w-full"
-                style={{ transform: `translateY(${one.start}px)` }}
-              >
-                <Line log={item} marked={item.id === line} onLine={onLine} />
-              </div>
-            );
-          })}
-        </div>
-      </div>
-      <div className="flex items-center justify-between border-t border-line px-3 py-1.5 text-xs text-ink-3">
-        <span>
-          {items.length.toLocaleString()} {found.hasNextPage ? "newest lines" : "lines"}
-          {live && <Lag last={items.at(-1)} />}
+      {problem !== null && <Trouble problem={problem} retry={again} />}
+      <LogLines
+        window={held}
+        busy={busy !== null}
+        follow={follow}
+        wrap={wrap}
+        linked={query.task_run_ids == null}
+        begin={begin}
+        marked={marked}
+        onFollow={setFollow}
+        onOlder={older}
+        onNewer={newer}
+        onMark={onMark}
+      />
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-3 py-1.5 text-xs text-ink-3">
+        <span className="flex-1">
+          {held.lines.length.toLocaleString()}{" "}
+          {held.hasOlder || held.hasNewer
+            ? `lines at hand, more ${held.hasOlder ? "before" : ""}${held.hasOlder && held.hasNewer ? " and " : ""}${held.hasNewer ? "after" : ""} them`
+            : "lines"}
+          {busy !== null && " · loading …"}
+          {live && !held.hasNewer && <Lag last={held.lines.at(-1)} />}
+          {held.late.length > 0 && ` · ${held.late.length.toLocaleString()} came since`}
         </span>
+        <label className="flex items-center gap-1.5">
+          <input
+            type="checkbox"
+            className="accent-[var(--accent)]"
+            checked={wrap}
+            onChange={(event) => onWrap(event.target.checked)}
+          />
+          Wrap long lines
+        </label>
         {live && (
           <label className="flex items-center gap-1.5">
             <input
               type="checkbox"
               className="accent-[var(--accent)]"
               checked={follow}
-              onChange={(event) => setFollow(event.target.checked)}
+              onChange={(event) => {
+                if (event.target.checked && held.hasNewer) onEnd();
+                else setFollow(event.target.checked);
+              }}
             />
             Follow
           </label>
@@ -206,47 +249,4 @@ function Lag({ last }: { last: Log | undefined }) {
   if (last === undefined) return null;
   const seconds = Math.max(0, Math.floor((now.getTime() - Date.parse(last.timestamp)) / 1000));
   return <span> · last line {seconds} s ago</span>;
-}
-
-function Line({
-  log,
-  marked,
-  onLine,
-}: {
-  log: Log;
-  marked: boolean;
-  onLine?: ((line: number) => void) | undefined;
-}) {
-  const moment = new Date(log.timestamp);
-  const { word, colour } = levelOf(log.level);
-  return (
-    <div className={`flex gap-3 px-3 py-0.5 hover:bg-sunken ${marked ? "bg-accent-soft" : ""}`}>
-      <button
-        type="button"
-        className="shrink-0 text-ink-3 hover:underline"
-        title={exactTime(moment)}
-        aria-label={`${clockTime(moment)}: link to this line`}
-        onClick={() => onLine?.(log.id)}
-      >
-        {clockTime(moment)}
-      </button>
-      <span className="w-11 shrink-0 font-semibold" style={{ color: colour }}>
-        {word}
-      </span>
-      <span className="min-w-0 whitespace-pre-wrap">
-        {pieces(log.message).map((piece, index) => (
-          <span
-            key={index}
-            style={{ color: piece.colour, fontWeight: piece.bold === true ? 600 : undefined }}
-          >
-            {piece.text}
-          </span>
-        ))}
-        {log.fields != null && Object.keys(log.fields).length > 0 && (
-          <span className="ml-2 text-ink-3">{JSON.stringify(log.fields)}</span>
-        )}
-      </span>
-      <span className="ml-auto shrink-0 pl-4 text-ink-3">{log.logger}</span>
-    </div>
-  );
 }

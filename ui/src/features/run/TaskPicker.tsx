@@ -12,7 +12,7 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A task by its key as people say it: without the file in which it is. */
 export function taskName(key: string): string {
-  return key.split("/").at(-1)?.split(".").at(-1) ?? key;
+  return (key.split("/").at(-1)?.split(".").at(-1) ?? key).replace(/^flow:/, "");
 }
 
 interface TaskPickerProps {
@@ -31,7 +31,9 @@ export function TaskPicker({ run, value, onChange }: TaskPickerProps) {
   );
   const found = useInfiniteQuery(taskRunList(query));
   const tasks = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
-  const keys = [...new Set(tasks.map((one) => one.task_key))];
+  // A task that ran once is its one run.
+  const all = tasks.map((one) => one.task_key);
+  const keys = [...new Set(all.filter((key, index) => all.indexOf(key) !== index))];
   if (value !== null) return <Chosen value={value} onClear={() => onChange(null)} />;
   return (
     <div className="space-y-1.5">
