@@ -78,7 +78,7 @@ export class Density {
     const live = scene.overTime ? new Set(scene.going) : new Set<number>();
     const stride = columns + 1;
     for (const place of places) {
-      if (dims(place) || scene.isOpened(place)) continue;
+      if (dims(place)) continue;
       const left = x[place] ?? 0;
       const wide = live.has(place) ? scene.box(place, now).width : (width[place] ?? 0);
       const top = y[place] ?? 0;

@@ -1,5 +1,6 @@
 /** Graphs of any size for tests and for measuring, the same each time: stages of tasks that wait for the one before. */
 
+import { GAP, NODE_WIDTH } from "../layout/sizes";
 import { codeOf } from "../tally";
 import { type Layout, type LayoutKind, type NodeKind, type Nodes, type StateCode } from "../types";
 
@@ -78,10 +79,10 @@ export function plainLayout(nodes: Nodes, kind: LayoutKind, wide = 100): Layout 
     const row = shown[place] ?? 0;
     placeOf[row] = place;
     const started = nodes.started[row] ?? START;
-    x[place] = kind === "time" ? started : Math.floor(row / wide) * 1.4;
-    y[place] = kind === "time" ? place : (row % wide) * 1.3;
-    width[place] = kind === "time" ? (nodes.ended[row] ?? started) - started : 1;
-    height[place] = kind === "time" ? 0.8 : 1;
+    x[place] = kind === "time" ? started : Math.floor(row / wide) * (NODE_WIDTH + GAP);
+    y[place] = kind === "time" ? place : row % wide;
+    width[place] = kind === "time" ? (nodes.ended[row] ?? started) - started : NODE_WIDTH;
+    height[place] = 1;
     right = Math.max(right, (x[place] ?? 0) + (width[place] ?? 0));
   }
   const edges: number[] = [];
@@ -89,7 +90,7 @@ export function plainLayout(nodes: Nodes, kind: LayoutKind, wide = 100): Layout 
     for (let at = nodes.parentStarts[row] ?? 0; at < (nodes.parentStarts[row + 1] ?? 0); at += 1)
       edges.push(placeOf[nodes.parents[at] ?? 0] ?? 0, placeOf[row] ?? 0);
   const left = kind === "time" ? START : 0;
-  const deep = kind === "time" ? count : wide * 1.3;
+  const deep = kind === "time" ? count : wide;
   return {
     kind,
     shown,

@@ -25,6 +25,7 @@ const TWO_LINES = 34;
 export const ONE_LINE = 13;
 const NARROWEST = 26;
 const CHEVRON = 14;
+const MARK_ONLY = 0;
 
 /** How long a node took, or what it waits for in a word. */
 export function took(scene: Scene, row: number, now: number): string {
@@ -49,30 +50,21 @@ function font(palette: Palette, size: number, weight = 400): string {
   return `${weight} ${size}px ${palette.font}`;
 }
 
-/** A frame around what an opened map or subflow holds. */
+/** Behind what an opened map or subflow holds. */
 export function drawFrame(easel: Easel, place: number, box: Box): void {
   const { pen, palette, scene } = easel;
-  const row = scene.row(place);
-  const paint = paintOf(palette, scene.state(place));
   pen.beginPath();
-  pen.roundRect(box.x, box.y, box.width, box.height, RADIUS + 3);
+  pen.roundRect(box.x, box.y, box.width, box.height, Math.min(RADIUS + 3, box.height / 4));
   pen.fillStyle = palette.sunken;
-  pen.globalAlpha *= 0.7;
+  pen.globalAlpha = 0.75;
   pen.fill();
-  pen.globalAlpha /= 0.7;
-  pen.strokeStyle = paint.border;
+  pen.globalAlpha = 1;
+  if (scene.overTime) return;
+  pen.strokeStyle = paintOf(palette, scene.state(place)).border;
   pen.lineWidth = 1;
   pen.setLineDash([4, 3]);
   pen.stroke();
   pen.setLineDash([]);
-  if (box.height < 24 || box.width < NARROWEST) return;
-  pen.font = font(palette, 11, 600);
-  pen.fillStyle = palette.ink2;
-  pen.textBaseline = "middle";
-  pen.textAlign = "left";
-  const left = Math.max(box.x, 0) + 8;
-  const room = Math.min(box.x + box.width, easel.across) - left - 8;
-  pen.fillText(fitted(pen, `▾ ${scene.nodes.labels[row] ?? ""}`, room), left, box.y + 10);
 }
 
 /** A card: a stripe of its state, its name, and below how long it took or how many items are in which state. */
@@ -81,7 +73,12 @@ export function drawCard(easel: Easel, place: number, box: Box): void {
   const row = scene.row(place);
   const paint = paintOf(palette, scene.state(place));
   const more = holdsOthers(scene, row);
-  if (more && box.height > 20) stack(easel, box, paint);
+  const opened = scene.opened.has(row);
+  if (more && !opened && box.height > 20 && box.width > NARROWEST) stack(easel, box, paint);
+  if (box.width < NARROWEST) {
+    cell(easel, box, paint);
+    return;
+  }
   body(easel, box, paint, more ? palette.surface : paint.tint);
   const left = box.x + STRIPE + 7;
   const room = box.x + box.width - left - 6;
@@ -100,7 +97,7 @@ export function drawCard(easel: Easel, place: number, box: Box): void {
     left + 16,
     first,
   );
-  if (more) chevron(easel, box.x + box.width - 13, first);
+  if (more) chevron(easel, box.x + box.width - 13, first, opened);
   if (!two) return;
   const states = shares(scene, row);
   const bottom = box.y + box.height;
@@ -147,13 +144,34 @@ function stack({ pen, palette }: Easel, box: Box, paint: StatePaint): void {
   pen.stroke();
 }
 
-function chevron({ pen, palette }: Easel, x: number, y: number): void {
+/** One item of many: its state and no words. */
+function cell({ pen, palette }: Easel, box: Box, paint: StatePaint): void {
+  pen.beginPath();
+  pen.roundRect(box.x, box.y, Math.max(box.width, 1), box.height, Math.min(3, box.width / 4));
+  pen.fillStyle = paint.solid;
+  pen.fill();
+  if (box.width < 14 || box.height < 14) return;
+  pen.fillStyle = palette.surface;
+  pen.font = font(palette, 10, 700);
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.fillText(paint.mark, box.x + box.width / 2, box.y + box.height / 2 + 0.5);
+}
+
+function chevron({ pen, palette }: Easel, x: number, y: number, opened: boolean): void {
   pen.strokeStyle = palette.ink3;
   pen.lineWidth = 1.5;
   pen.beginPath();
-  pen.moveTo(x - 2, y - 4);
-  pen.lineTo(x + 2, y);
-  pen.lineTo(x - 2, y + 4);
+  const [across, along] = opened ? [4, 2] : [2, 4];
+  if (opened) {
+    pen.moveTo(x - across, y - along);
+    pen.lineTo(x, y + along);
+    pen.lineTo(x + across, y - along);
+  } else {
+    pen.moveTo(x - across, y - along);
+    pen.lineTo(x + across, y);
+    pen.lineTo(x - across, y + along);
+  }
   pen.stroke();
 }
 
@@ -192,7 +210,7 @@ export function histogram(
 }
 
 /** A bar over time, with its name inside where it fits, else beside it. */
-export function drawBar(easel: Easel, place: number, box: Box, goesOn: boolean): void {
+export function drawBar(easel: Easel, place: number, box: Box, goesOn: boolean, next: number): void {
   const { pen, palette, scene, now } = easel;
   const row = scene.row(place);
   const paint = paintOf(palette, scene.state(place));
@@ -216,17 +234,23 @@ export function drawBar(easel: Easel, place: number, box: Box, goesOn: boolean):
   if (box.height < ONE_LINE) return;
   const more = holdsOthers(scene, row);
   const name = `${more ? (opened ? "▾ " : "▸ ") : ""}${scene.nodes.labels[row] ?? ""}`;
-  write(easel, box, wide, paint.mark, paint.solid, name, took(scene, row, now), states.length > 0 ? -1 : 0);
+  const words = { mark: paint.mark, colour: paint.solid, name, time: took(scene, row, now) };
+  write(easel, { ...box, width: wide }, words, next, states.length > 0 ? -1 : 0);
 }
 
+interface Words {
+  readonly mark: string;
+  readonly colour: string;
+  readonly name: string;
+  readonly time: string;
+}
+
+/** In the bar where there is room, else beside it up to what comes next. */
 function write(
   easel: Easel,
   box: Box,
-  wide: number,
-  mark: string,
-  colour: string,
-  name: string,
-  time: string,
+  { mark, colour, name, time }: Words,
+  next: number,
   lift: number,
 ): void {
   const { pen, palette, across } = easel;
@@ -234,21 +258,23 @@ function write(
   pen.font = font(palette, 11, 500);
   const nameWidth = widthOf(pen, name);
   const timeWidth = time === "" ? 0 : widthOf(pen, time) + 8;
-  const full = 14 + nameWidth + timeWidth;
   // What is seen of the bar: the name stays in sight while one moves along a long one.
   const left = Math.max(box.x + STRIPE, 0) + 5;
-  const right = Math.min(box.x + wide, across) - 6;
-  const inside = right - left >= Math.min(full, 14 + nameWidth);
-  const after = box.x + wide + 6;
-  let x = inside ? left : after;
-  if (!inside && after + full > across && box.x - 6 - full > 0) x = box.x - 6 - full;
+  const within = Math.min(box.x + box.width, across) - 6 - left;
+  const after = box.x + box.width + 6;
+  const beside = Math.min(next - 4, across) - after;
+  const inside = within >= 14 + nameWidth || within >= beside;
+  const room = (inside ? within : beside) - 14;
+  if (room < MARK_ONLY) return;
+  const x = inside ? left : after;
+  const shownName = fitted(pen, name, room);
   pen.textBaseline = "middle";
   pen.textAlign = "left";
   pen.fillStyle = colour;
   pen.fillText(mark, x, y + 0.5);
   pen.fillStyle = palette.ink;
-  pen.fillText(name, x + 14, y);
-  if (time === "" || (inside && right - left < full)) return;
+  pen.fillText(shownName, x + 14, y);
+  if (time === "" || nameWidth + timeWidth > room) return;
   pen.fillStyle = inside ? palette.ink2 : palette.ink3;
   pen.fillText(time, x + 14 + nameWidth + 8, y);
 }

@@ -7,7 +7,7 @@ import { Density } from "./density";
 import { type Curve, curve, head, trace } from "./edges";
 import { drawBar, drawCard, drawFrame, type Easel, histogram, ONE_LINE, shares } from "./nodes";
 import { type Palette, paintOf } from "./palette";
-import type { Scene } from "./scene";
+import { BAR_ROW, CARD_ROW, CARD_WIDTH, inRow, type Scene } from "./scene";
 
 /** What stands out, by rows of the nodes. */
 export interface Marks {
@@ -59,14 +59,14 @@ export class Painting {
     const places = scene.within(visible(camera, width, height), now);
     const level = levelOf(scene, camera, places.length);
     const dims = backOf(scene, marks);
-    const screen = (place: number): Box => onScreen(scene.box(place, now), camera);
+    const screen = (place: number): Box => inRow(onScreen(scene.box(place, now), camera));
     let edges = 0;
     if (level === "far") {
       this.density.draw(pen, scene, places, camera, width, height, now, palette, () => false);
       if (marks.critical !== null || marks.matches !== null || marks.states !== null)
         this.again(pen, scene, places, camera, width, height, now, palette, dims);
     } else {
-      if (!scene.overTime) frames(ground, places, screen);
+      frames(ground, camera, width, height);
       edges = faintEdges(ground, places, screen, marks, width, height);
       if (level === "middle") blocks(ground, places, screen, dims);
       else details(ground, places, screen, dims);
@@ -97,8 +97,8 @@ export class Painting {
 }
 
 function levelOf(scene: Scene, camera: Camera, count: number): Level {
-  const high = (camera.sy / scene.fullY) * (scene.overTime ? 20 : 46);
-  const wide = scene.overTime ? Infinity : (camera.sx / scene.fullX) * 184;
+  const high = (camera.sy / scene.fullY) * (scene.overTime ? BAR_ROW : CARD_ROW);
+  const wide = scene.overTime ? Infinity : (camera.sx / scene.fullX) * CARD_WIDTH;
   if (count > RASTER_FROM || high < LOWEST) return count > 400 ? "far" : "middle";
   return count > WORDS_UP_TO || high < ONE_LINE - 3 || wide < 36 ? "middle" : "near";
 }
@@ -126,12 +126,13 @@ function backOf(scene: Scene, marks: Marks): (place: number) => boolean {
   };
 }
 
-function frames(easel: Easel, places: readonly number[], screen: (place: number) => Box): void {
-  const opened = places
-    .filter((place) => easel.scene.isOpened(place))
-    .map((place) => ({ place, box: screen(place) }));
-  opened.sort((one, other) => other.box.width * other.box.height - one.box.width * one.box.height);
-  for (const { place, box } of opened) drawFrame(easel, place, box);
+/** Behind what is opened; outer ones first. */
+function frames(easel: Easel, camera: Camera, width: number, height: number): void {
+  const seen = [...easel.scene.frames]
+    .map(([place, box]) => ({ place, box: onScreen(box, camera) }))
+    .filter(({ box }) => box.x < width && box.y < height && box.x + box.width > 0 && box.y + box.height > 0);
+  seen.sort((one, other) => other.box.width * other.box.height - one.box.width * one.box.height);
+  for (const { place, box } of seen) drawFrame(easel, place, box);
 }
 
 /** Edges between what is seen, fainter the more there are; those of one node are drawn over them. */
@@ -186,13 +187,8 @@ function blocks(
   const groups = new Map<number, Box[]>();
   const maps: { box: Box; place: number; back: boolean }[] = [];
   for (const place of places) {
-    if (scene.isOpened(place) && !scene.overTime) continue;
     const found = screen(place);
-    const box = {
-      ...found,
-      width: Math.max(found.width, 1.5),
-      height: Math.max(found.height - (found.height > 4 ? 1 : 0), 1),
-    };
+    const box = { ...found, width: Math.max(found.width, 1.5), height: Math.max(found.height, 1) };
     const back = dims(place);
     if (box.width > 12 && box.height > 3 && scene.nodes.histograms.has(scene.row(place))) {
       maps.push({ box, place, back });
@@ -223,13 +219,21 @@ function details(
   screen: (p: number) => Box,
   dims: (p: number) => boolean,
 ): void {
-  const going = new Set(easel.scene.going);
-  for (const place of places) {
-    easel.pen.globalAlpha = dims(place) ? BACK : 1;
-    if (easel.scene.overTime) drawBar(easel, place, screen(place), going.has(place));
-    else if (!easel.scene.isOpened(place)) drawCard(easel, place, screen(place));
+  const { pen, scene } = easel;
+  const going = new Set(scene.going);
+  // Places come row by row from left to right: what comes next ends the room for a name beside a bar.
+  const next = (at: number): number => {
+    const place = places[at + 1];
+    const same = place !== undefined && scene.layout.y[place] === scene.layout.y[places[at] ?? 0];
+    const box = same ? screen(place) : undefined;
+    return box !== undefined && box.x >= screen(places[at] ?? 0).x ? box.x : Infinity;
+  };
+  for (const [at, place] of places.entries()) {
+    pen.globalAlpha = dims(place) ? BACK : 1;
+    if (scene.overTime) drawBar(easel, place, screen(place), going.has(place), next(at));
+    else drawCard(easel, place, screen(place));
   }
-  easel.pen.globalAlpha = 1;
+  pen.globalAlpha = 1;
 }
 
 /** What is selected or under the pointer with its neighbours, and the critical path: whatever the level. */

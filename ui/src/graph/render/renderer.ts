@@ -27,7 +27,7 @@ const MOVE_MS = 240;
 /** Milliseconds between pictures while something goes on. */
 const LIVE_MS = 120;
 const LIVE_CALM_MS = 1000;
-const NEARER = 1.7;
+const NEARER = 2.2;
 /** Pixels around a point within which a node is meant. */
 const REACH = 4;
 /** Up to so many lines the layout over time begins at a height that can be read, and is scrolled. */

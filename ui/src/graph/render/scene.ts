@@ -1,16 +1,20 @@
 /** What is drawn: nodes and their layout, with what drawing asks of them again and again worked out once. */
 
+import { NODE_WIDTH } from "../layout/sizes";
 import { isOpen } from "../tally";
 import { STATES, type Layout, type Nodes, type StateCode, UNKNOWN_STATE } from "../types";
 import { Buckets } from "./buckets";
 import type { Box } from "./camera";
 
-/** Pixels of a card in the layout by dependencies, seen at its full size. */
-const CARD_WIDTH = 184;
-const CARD_HEIGHT = 46;
-/** Pixels of a line's bar over time. */
-const BAR_HEIGHT = 20;
-const SAMPLE = 999;
+/** Pixels of a card and of the row that it lies in, seen at full size. */
+export const CARD_WIDTH = 188;
+export const CARD_ROW = 58;
+/** Pixels of a row over time. */
+export const BAR_ROW = 25;
+/** Part of a row that is left free above and below what lies in it. */
+const FREE = 0.1;
+/** Units that a frame reaches over what it holds, each way. */
+const RIM = { x: 0.5, y: 0.12 };
 
 export class Scene {
   readonly buckets: Buckets;
@@ -24,6 +28,8 @@ export class Scene {
   /** What a moment is called in the layout over time: its milliseconds and this. */
   readonly origin: number;
   readonly overTime: boolean;
+  /** By the place of what is opened: the box around it and all that it holds. */
+  readonly frames: ReadonlyMap<number, Box>;
   private readonly all: readonly number[];
   private readonly edgeStarts: Int32Array;
   private readonly edgeEnds: Int32Array;
@@ -50,9 +56,9 @@ export class Scene {
     this.going = going;
     this.all = Array.from(layout.shown, (_, place) => place);
     this.origin = Number.isNaN(origin) ? 0 : origin;
-    const [width, height] = this.usual();
-    this.fullX = CARD_WIDTH / width;
-    this.fullY = (this.overTime ? BAR_HEIGHT : CARD_HEIGHT) / height;
+    this.fullX = CARD_WIDTH / NODE_WIDTH;
+    this.fullY = this.overTime ? BAR_ROW : CARD_ROW;
+    this.frames = this.framed();
     [this.edgeStarts, this.edgeEnds] = this.linked();
   }
 
@@ -127,18 +133,21 @@ export class Scene {
     return isOpen(this.nodes.states[row] ?? UNKNOWN_STATE) ? now - started : 0;
   }
 
-  /** Width and height in the middle of all nodes that hold no others. */
-  private usual(): [number, number] {
-    const { shown, width, height } = this.layout;
-    const step = Math.max(1, Math.floor(shown.length / SAMPLE));
-    const widths: number[] = [];
-    const heights: number[] = [];
-    for (let place = 0; place < shown.length; place += step) {
-      if (this.isOpened(place) && !this.overTime) continue;
-      widths.push(width[place] ?? 0);
-      heights.push(height[place] ?? 0);
+  private framed(): Map<number, Box> {
+    const { holders } = this.nodes;
+    const frames = new Map<number, Box>();
+    for (let place = 0; place < this.layout.shown.length; place += 1) {
+      const mine = this.box(place, 0);
+      for (let row = holders[this.row(place)] ?? -1; row >= 0; row = holders[row] ?? -1) {
+        const holder = this.placeOf[row] ?? -1;
+        if (holder < 0) break;
+        frames.set(holder, around(frames.get(holder) ?? this.box(holder, 0), mine));
+      }
     }
-    return [middle(widths) || 1, middle(heights) || 1];
+    const rim = this.overTime ? { x: 0, y: RIM.y / 2 } : RIM;
+    for (const [place, { x, y, width, height }] of frames)
+      frames.set(place, { x: x - rim.x, y: y - rim.y, width: width + rim.x * 2, height: height + rim.y * 2 });
+    return frames;
   }
 
   private linked(): [Int32Array, Int32Array] {
@@ -158,9 +167,22 @@ export class Scene {
   }
 }
 
-function middle(values: number[]): number {
-  values.sort((one, other) => one - other);
-  return values[values.length >> 1] ?? 0;
+function around(one: Box, other: Box): Box {
+  const x = Math.min(one.x, other.x);
+  const y = Math.min(one.y, other.y);
+  return {
+    x,
+    y,
+    width: Math.max(one.x + one.width, other.x + other.width) - x,
+    height: Math.max(one.y + one.height, other.y + other.height) - y,
+  };
+}
+
+/** What is drawn of a row: a little is left free above and below, so that rows are told apart. */
+export function inRow(box: Box): Box {
+  const free = box.height > 5 ? box.height * FREE : box.height > 2 ? 0.5 : 0;
+  const side = box.width < 40 && box.width > 5 ? 0.75 : 0;
+  return { x: box.x + side, y: box.y + free, width: box.width - side * 2, height: box.height - free * 2 };
 }
 
 /** States that must not be lost among many others, the gravest last. */
