@@ -55,7 +55,19 @@ export interface Nodes {
 
 export type LayoutKind = "time" | "dependencies";
 
-/** Where the nodes that are shown lie, in units of the layout: rows of one unit, or milliseconds over time. */
+/** The columns that a layout is made of. */
+export type LayoutNodes = Pick<
+  Nodes,
+  "count" | "kinds" | "started" | "ended" | "holders" | "indexes" | "parents" | "parentStarts"
+>;
+
+/**
+ * Where the nodes that are shown lie, in units of the layout: rows of one unit, or milliseconds over time.
+ *
+ * Nothing overlaps: what is in an opened node lies below it. By dependencies a node is `NODE_WIDTH` wide (layout/sizes.ts)
+ * and one high, the items of a great map `CELL` both ways. Over time what has not started stands behind `now`, side by
+ * side; leave a little room within the rows when drawing, for they touch.
+ */
 export interface Layout {
   readonly kind: LayoutKind;
   /** Rows of `Nodes` that are shown, in the order of drawing. */

@@ -1,4 +1,4 @@
-import type { Nodes } from "../types";
+import type { LayoutNodes } from "../types";
 import { SMALL_FROM } from "./sizes";
 
 const NONE = -1;
@@ -6,7 +6,7 @@ const UNDECIDED = -2;
 
 /** What of a graph is shown, and what shows the rest. A **place** is an index of `shown`. */
 export interface Visible {
-  readonly nodes: Nodes;
+  readonly nodes: LayoutNodes;
   readonly shown: Int32Array<ArrayBuffer>;
   /** By row: the place of the node itself, or of what is shown in its stead. */
   readonly placeOf: Int32Array;
@@ -18,7 +18,7 @@ export interface Visible {
 }
 
 /** A task is shown with what it called; a map and a subflow hide what is in them until they are opened. */
-export function visible(nodes: Nodes, opened: ReadonlySet<number>): Visible {
+export function visible(nodes: LayoutNodes, opened: ReadonlySet<number>): Visible {
   const { count, holders, kinds } = nodes;
   const standIn = new Int32Array(count).fill(UNDECIDED);
   const path: number[] = [];
@@ -41,7 +41,7 @@ export function visible(nodes: Nodes, opened: ReadonlySet<number>): Visible {
   return placed(nodes, standIn);
 }
 
-function placed(nodes: Nodes, standIn: Int32Array): Visible {
+function placed(nodes: LayoutNodes, standIn: Int32Array): Visible {
   const { count, holders } = nodes;
   const placeOf = new Int32Array(count);
   const shown = new Int32Array(count);
