@@ -335,6 +335,7 @@ def test_a_run_that_nobody_started_in_time_is_late_once(planes: list[ControlPlan
     assert sum(result.done for result in results) == 1
     found = planes[0].read_flow_run(late.id)
     assert (found.state_type, found.state_name) == (StateType.SCHEDULED, "Late")
+    assert "It is in no work pool" in str(found.states[-1].message)
     assert len(planes[0].read_events(EventQuery(event_prefixes=["levada.flow-run.Late"])).items) == 1
     assert found.expected_start_time == late.expected_start_time
     assert planes[0].read_flow_run(soon.id).state_name == "Scheduled"

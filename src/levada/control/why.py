@@ -136,7 +136,8 @@ def _said(state: StateView) -> list[str]:
     """What the state itself says: its reason, its message, the moment it waits for."""
     details = state.details or {}
     said = [str(details["reason"])] if details.get("reason") else []
-    if state.message and not any(state.message.rstrip(".") in reason for reason in said):
+    # Why a run became late is what held it up then; what holds it up now is found out anew.
+    if state.message and state.name != "Late" and not any(state.message.rstrip(".") in reason for reason in said):
         said.append(state.message)
     moment = _moment(details.get("scheduled_time"))
     if moment is not None and state.type in {_T.SCHEDULED, _T.PAUSED}:

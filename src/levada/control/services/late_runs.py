@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from levada.control.queue_reasons import why_in_queue
 from levada.control.services.base import Result, Service, ServiceConfig, store_moment
 from levada.core.states import StateType, datetime_of
 from levada.wire.changes import ProposedState
@@ -54,10 +55,18 @@ class LateRuns(Service[LateRunsConfig]):
             wish = ProposedState(
                 type=StateType.SCHEDULED,
                 name="Late",
-                message=f"It was to start at {datetime_of(expected):%Y-%m-%d %H:%M:%S} UTC, and nobody started it.",
+                message=f"It was to start at {datetime_of(expected):%Y-%m-%d %H:%M:%S} UTC. {self._reason(run)}",
                 scheduled_time=datetime_of(expected),
                 transition_id=f"late:{expected}",
             )
             decision = self.plane.set_flow_run_state(run, wish, by=self.name)
             marked += decision.status == "accept" and decision.rule is None
         return Result(done=marked, more=marked == self.config.batch, counts={"marked": marked})
+
+    def _reason(self, run: bytes) -> str:
+        """What held it up when it became late; what holds it up later may be something else, and `why` tells."""
+        with self.plane.store.read() as transaction:
+            row = transaction.flow_runs.load([run]).get(run)
+            if row is None or row.pool is None:
+                return "It is in no work pool, so no worker takes it."
+            return " ".join(why_in_queue(transaction, row).said[:1])
