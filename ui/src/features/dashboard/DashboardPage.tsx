@@ -1,25 +1,29 @@
-import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
-import { type ReactNode, useMemo, useState } from "react";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useEffect, useMemo, useState } from "react";
 
 import { api, asked } from "@/api/client";
-import { history, stateCounts } from "@/api/flowRuns";
-import { pollWhileAway } from "@/api/live";
-import { Ago } from "@/components/Moment";
+import { type FlowRunQuery } from "@/api/flowRuns";
+import { pollWhileAway, throttled, useStream } from "@/api/live";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { PageHeader } from "@/components/PageHeader";
 import { Card } from "@/components/ui/card";
 import { Select } from "@/components/ui/input";
-import { Counts, History } from "@/features/runs/History";
+import { longestWaitFirst } from "@/features/dashboard/order";
+import { PoolHealth } from "@/features/dashboard/PoolHealth";
+import { RunCard } from "@/features/dashboard/RunCard";
+import { TagFilter } from "@/features/dashboard/TagFilter";
+import { Upcoming } from "@/features/dashboard/Upcoming";
+import { Counts, History, pieces } from "@/features/runs/History";
 import { queryOf, spanOf } from "@/features/runs/query";
-import { RunRow } from "@/features/runs/RunRow";
-import { useRuns } from "@/features/runs/useRuns";
 import { type Range, RANGES, type RunFilters } from "@/lib/filters";
+import { duration } from "@/lib/time";
 
 const route = getRouteApi("/shell/");
 const BARS = 72;
-const FEW = 8;
-const DAY_MS = 86_400_000;
+const KEY = ["dashboard", "history"] as const;
+/** Counting all runs of a month costs a server more than a list does, and bars move slowly. */
+const REFRESH_MS = 4_000;
 
 /** What a person wants to know first: what failed, what waits, what comes. */
 export function DashboardPage() {
@@ -27,211 +31,143 @@ export function DashboardPage() {
   const navigate = route.useNavigate();
   const [opened] = useState(Date.now);
   const filters = useMemo<RunFilters>(() => ({ range: "24h", ...search }), [search]);
-  const query = useMemo(() => queryOf(filters, opened), [filters, opened]);
-  const { since, until } = spanOf(filters, opened);
-  const counts = useQuery(stateCounts(query));
-  const bars = useQuery(history(query, since, until, BARS));
-  const nothing = counts.data !== undefined && Object.keys(counts.data).length === 0;
+  const tagged = search.tag === undefined ? {} : { tag: search.tag };
   return (
     <>
       <PageHeader
         title="Dashboard"
         tab="Dashboard"
         actions={
-          <Select
-            aria-label="Time"
-            value={filters.range ?? "24h"}
-            onChange={(event) => void navigate({ search: { ...search, range: event.target.value as Range } })}
-          >
-            {(Object.keys(RANGES) as Range[]).map((one) => (
-              <option key={one} value={one}>
-                Last {one}
-              </option>
-            ))}
-          </Select>
+          <>
+            <TagFilter
+              tags={search.tag ?? []}
+              onChange={(tag) => {
+                const { tag: _former, ...rest } = search;
+                void navigate({ search: tag.length > 0 ? { ...rest, tag } : rest });
+              }}
+            />
+            <Select
+              aria-label="Time"
+              value={filters.range ?? "24h"}
+              onChange={(event) =>
+                void navigate({ search: { ...search, range: event.target.value as Range } })
+              }
+            >
+              {(Object.keys(RANGES) as Range[]).map((one) => (
+                <option key={one} value={one}>
+                  Last {one}
+                </option>
+              ))}
+            </Select>
+          </>
         }
       />
       <div className="grid gap-4 lg:grid-cols-3">
-        <Card
-          className="lg:col-span-3"
-          title="Flow runs"
-          aside={
-            <Counts
-              counts={counts.data ?? {}}
-              chosen={[]}
-              onToggle={(type) => void navigate({ to: "/runs", search: { ...filters, state: [type] } })}
-            />
-          }
-        >
-          {counts.error !== null ? (
-            <Trouble problem={counts.error} retry={() => void counts.refetch()} />
-          ) : nothing ? (
-            <Empty
-              title="No runs in this time."
-              command={`export LEVADA_API_URL=${location.origin}/api\npython my_flow.py`}
-            >
-              A flow that runs with this server&apos;s address in its environment shows up here at once.
-            </Empty>
-          ) : (
-            <div className="p-4">
-              <History buckets={bars.data ?? []} label="Runs over time, by state" height={120} />
-            </div>
-          )}
-        </Card>
-        <Runs
+        <Overview filters={filters} opened={opened} />
+        <RunCard
           className="lg:col-span-2"
           title="Failed and crashed"
           filters={{ ...filters, state: ["FAILED", "CRASHED"] }}
           opened={opened}
           none="Nothing failed in this time."
         />
-        <Pools />
-        <Runs
-          className="lg:col-span-2"
-          title="Running and waiting"
-          filters={{
-            range: "30d",
-            state: ["RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING"],
-            ...(search.tag ? { tag: search.tag } : {}),
-          }}
-          opened={opened}
-          none="Nothing runs or waits now."
-        />
+        <PoolHealth />
+        <div className="min-w-0 space-y-4 lg:col-span-2">
+          <RunCard
+            title="Late and waiting"
+            filters={{ range: "30d", state: ["SCHEDULED", "PENDING", "PAUSED"], ...tagged }}
+            opened={opened}
+            none="Nothing waits now."
+            among={50}
+            order={longestWaitFirst}
+          />
+          <RunCard
+            title="Running"
+            filters={{ range: "30d", state: ["RUNNING", "CANCELLING"], ...tagged }}
+            opened={opened}
+            none="Nothing runs now."
+          />
+        </div>
         <Upcoming opened={opened} />
       </div>
     </>
   );
 }
 
-interface RunsProps {
-  title: string;
-  filters: RunFilters;
-  opened: number;
-  none: string;
-  className?: string;
-}
-
-function Runs({ title, filters, opened, none, className }: RunsProps) {
-  const key = JSON.stringify(filters);
-  const query = useMemo(
-    () => ({ ...queryOf(JSON.parse(key) as RunFilters, opened), limit: FEW + 1 }),
-    [key, opened],
+/** Runs over time by state; a state and a bar lead to their runs. */
+function Overview({ filters, opened }: { filters: RunFilters; opened: number }) {
+  const navigate = route.useNavigate();
+  const query = useMemo(() => queryOf(filters, opened), [filters, opened]);
+  const { since, until } = spanOf(filters, opened);
+  const queries = useQueryClient();
+  const bars = useQuery({
+    queryKey: [...KEY, query, since, until] as const,
+    queryFn: ({ signal }) =>
+      asked(
+        api.POST("/api/flow_runs/history", {
+          body: query,
+          params: { query: { start: since, end: until, buckets: BARS } },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+    refetchInterval: () => pollWhileAway(),
+  });
+  const again = useMemo(
+    () => throttled(() => void queries.invalidateQueries({ queryKey: KEY }), REFRESH_MS),
+    [queries],
   );
-  const runs = useRuns(query);
+  useEffect(() => again.cancel, [again]);
+  useStream("/api/runs/stream", ["flow-run"], again, again);
+  const counts: Record<string, number> = {};
+  for (const bucket of bars.data ?? [])
+    for (const { type, count } of pieces(bucket)) counts[type] = (counts[type] ?? 0) + count;
+  const nothing = bars.data !== undefined && Object.keys(counts).length === 0;
   return (
     <Card
-      title={title}
-      className={className ?? ""}
+      className="lg:col-span-3"
+      title={<>Flow runs{!nothing && <Lateness query={query} />}</>}
       aside={
-        <Link to="/runs" search={filters} className="text-xs text-ink-2 hover:underline">
-          All
-        </Link>
+        <Counts
+          counts={counts}
+          chosen={[]}
+          onToggle={(type) => void navigate({ to: "/runs", search: { ...filters, state: [type] } })}
+        />
       }
     >
-      {runs.pending ? (
-        <Loading />
-      ) : runs.problem !== null ? (
-        <Trouble problem={runs.problem} retry={runs.retry} />
-      ) : runs.items.length === 0 ? (
-        <p className="px-4 py-6 text-center text-sm text-ink-3">{none}</p>
+      {bars.error !== null ? (
+        <Trouble problem={bars.error} retry={() => void bars.refetch()} />
+      ) : bars.data === undefined ? (
+        <Loading rows={3} />
+      ) : nothing ? (
+        <Empty
+          title="No runs in this time."
+          command={`export LEVADA_API_URL=${location.origin}/api\nlevada run my_flows.py:my_flow`}
+        >
+          A flow that runs with this server&apos;s address in its environment shows up here at once.
+        </Empty>
       ) : (
-        <ul className="divide-y divide-line">
-          {runs.items.slice(0, FEW).map((run) => (
-            <li key={run.id}>
-              <RunRow run={run} />
-            </li>
-          ))}
-        </ul>
+        <div className="p-4">
+          <History buckets={bars.data} label="Runs over time, by state" height={120} />
+        </div>
       )}
     </Card>
   );
 }
 
-function Pools() {
+function Lateness({ query }: { query: FlowRunQuery }) {
   const found = useQuery({
-    queryKey: ["work-pools", "list"] as const,
-    queryFn: ({ signal }) => asked(api.GET("/api/work_pools", { signal })),
-    refetchInterval: () => pollWhileAway() || 15_000, // workers come and go without a run that changes
+    queryKey: ["flow-runs-lateness", query] as const,
+    queryFn: ({ signal }) => asked(api.POST("/api/flow_runs/lateness", { body: query, signal })),
+    staleTime: 60_000, // an average does not jump
   });
+  if (found.data === undefined || found.data.runs === 0) return null;
   return (
-    <Card title="Work pools">
-      <List
-        empty="No work pool yet: `levada work-pool create team` makes one."
-        pending={found.isPending}
-        problem={found.error}
-      >
-        {(found.data ?? []).map((pool) => (
-          <li key={pool.spec.name} className="px-4 py-2 text-sm">
-            <div className="flex items-center justify-between gap-2">
-              <Link
-                to="/work-pools/$pool"
-                params={{ pool: pool.spec.name }}
-                className="truncate font-medium hover:underline"
-              >
-                {pool.spec.name}
-              </Link>
-              <span className="text-xs text-ink-3">{pool.spec.paused === true ? "paused" : pool.status}</span>
-            </div>
-            <p className="text-xs text-ink-2">
-              {pool.workers_online ?? 0} {pool.workers_online === 1 ? "worker" : "workers"} ·{" "}
-              {pool.active ?? 0}
-              {pool.spec.slots != null ? ` of ${pool.spec.slots}` : ""} taken · {pool.waiting ?? 0} waiting
-            </p>
-          </li>
-        ))}
-      </List>
-    </Card>
+    <span
+      className="ml-2 font-normal text-ink-3"
+      title={`Of ${found.data.runs.toLocaleString()} runs; one that should have begun counts as it stands`}
+    >
+      begun {duration(found.data.average_seconds)} after their time, on average
+    </span>
   );
-}
-
-function Upcoming({ opened }: { opened: number }) {
-  const until = new Date(Math.floor(opened / 60_000) * 60_000 + DAY_MS).toISOString();
-  const found = useQuery({
-    queryKey: ["deployments", "upcoming", until] as const,
-    queryFn: ({ signal }) =>
-      asked(
-        api.POST("/api/deployments/upcoming", { params: { query: { until, limit: 10 } }, body: {}, signal }),
-      ),
-    refetchInterval: 30_000,
-  });
-  return (
-    <Card title="Next 24 hours">
-      <List empty="Nothing is scheduled." pending={found.isPending} problem={found.error}>
-        {(found.data ?? []).map((one) => (
-          <li
-            key={`${one.schedule_id} ${one.nominal}`}
-            className="flex justify-between gap-3 px-4 py-2 text-sm"
-          >
-            <Link
-              to="/deployments/$deployment"
-              params={{ deployment: one.deployment_id }}
-              className="min-w-0 truncate hover:underline"
-            >
-              <span className="text-ink-2">{one.flow_name}</span> / {one.deployment_name}
-            </Link>
-            <span className="shrink-0 text-xs text-ink-2">
-              <Ago at={one.nominal} />
-            </span>
-          </li>
-        ))}
-      </List>
-    </Card>
-  );
-}
-
-function List({
-  children,
-  empty,
-  pending,
-  problem,
-}: {
-  children: ReactNode[];
-  empty: string;
-  pending: boolean;
-  problem: unknown;
-}) {
-  if (pending) return <Loading rows={3} />;
-  if (problem != null) return <Trouble problem={problem} />;
-  if (children.length === 0) return <p className="px-4 py-6 text-center text-sm text-ink-3">{empty}</p>;
-  return <ul className="divide-y divide-line">{children}</ul>;
 }
