@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.browser import NARROW
 from tests.e2e.pages.view import View
-from tests.e2e.seed import World, empty
+from tests.e2e.seed import World
 
 LONG = os.environ.get("LEVADA_E2E") == "long"
 PLACES = (
@@ -69,12 +69,3 @@ def test_every_view_is_as_good_in_the_dark_and_on_a_phone(world, chromium, dark,
             if wide > width:
                 complaints.append(f"{path}: is {wide} pixels wide where there are {width}")
     assert not complaints, "\n".join(complaints)
-
-
-@pytest.mark.skipif(not LONG, reason="the long form, make e2e, looks at it")
-def test_each_page_of_an_empty_database_teaches_the_next_command(tmp_path, world, chromium) -> None:
-    with empty(tmp_path / "server") as first_visit, View(chromium, first_visit.url) as view:
-        for path in PLACES:
-            view.open(path)
-            assert view.complaints == [], path
-            assert view.barriers() == [], path
