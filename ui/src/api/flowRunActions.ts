@@ -93,7 +93,17 @@ export function useSetState(run: string) {
 
 /** Delete a run with everything inside; how many of each went. */
 export function useDeleteRun(run: string) {
-  return useDeed(() => asked(api.DELETE("/api/flow_runs/{run}", { params: { path: { run } } })));
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => asked(api.DELETE("/api/flow_runs/{run}", { params: { path: { run } } })),
+    // What is gone is not asked for again, though it is still shown for a moment.
+    onSuccess: () =>
+      queries.invalidateQueries({
+        queryKey: flowRunKeys.all,
+        predicate: ({ queryKey }) => !(queryKey[1] === "one" && queryKey[2] === run),
+      }),
+    meta: { quiet: true },
+  });
 }
 
 /** How many subflow runs a run has of its own. */

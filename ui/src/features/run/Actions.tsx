@@ -39,6 +39,8 @@ export function Actions({ run, from, onFrom }: ActionsProps) {
   const resume = useResumeRun(run.id);
   const close = (): void => setOpen(null);
   const schema = askedFor(run)?.schema ?? null;
+  // What was asked for when the form was opened: the run is told to go on before the form hears that it was.
+  const [asked, setAsked] = useState<string | null>(null);
 
   const choose = (action: Action): void => {
     const onError = (problem: unknown): void => void toast.error(messageOf(problem));
@@ -49,7 +51,10 @@ export function Actions({ run, from, onFrom }: ActionsProps) {
       const onSuccess = (): void => void toast.success("It goes on.");
       resume.mutate(null, { onSuccess, onError });
     } else if (action === "rerun") onFrom("");
-    else setOpen(action);
+    else {
+      setAsked(schema);
+      setOpen(action);
+    }
   };
   const ended = isFinal(run.state_type);
   const busy = suspend.isPending || resume.isPending;
@@ -99,7 +104,7 @@ export function Actions({ run, from, onFrom }: ActionsProps) {
       {open === "cancel" && <CancelDialog run={run} onClose={close} />}
       {open === "delete" && <DeleteDialog run={run} onClose={close} />}
       {open === "change" && <SetState run={run} onClose={close} />}
-      {open === "resume" && schema !== null && <ResumeDialog run={run} schemaKey={schema} onClose={close} />}
+      {open === "resume" && asked !== null && <ResumeDialog run={run} schemaKey={asked} onClose={close} />}
       {open === "copy" && run.deployment_id != null && (
         <CopyDialog run={run} deploymentId={run.deployment_id} onClose={close} />
       )}

@@ -1,8 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { lazy, Suspense, useMemo } from "react";
 
-import { flowRun, flowRunKeys, flowRunWhy, taskStateCounts } from "@/api/flowRuns";
+import { type FlowRun, flowRun, flowRunKeys, flowRunWhy, taskStateCounts } from "@/api/flowRuns";
 import { throttled, useStream } from "@/api/live";
 import { Command, CopyButton } from "@/components/Copy";
 import { Facts, Tags } from "@/components/Facts";
@@ -26,7 +26,11 @@ import { isFinal } from "@/lib/states";
 
 const route = getRouteApi("/shell/runs/$run");
 
+/** The picture comes when it is looked at: the rest of the page does not wait for it. */
+const GraphTab = lazy(() => import("@/features/run/GraphTab").then((part) => ({ default: part.GraphTab })));
+
 const TABS = [
+  { value: "graph", label: "Graph" },
   { value: "timeline", label: "Timeline" },
   { value: "logs", label: "Logs" },
   { value: "tasks", label: "Task runs" },
@@ -40,7 +44,7 @@ const TABS = [
 /** One flow run, as it goes on. */
 export function RunPage() {
   const { run: name } = route.useParams();
-  const { tab = "timeline", from } = route.useSearch();
+  const { tab = "graph", from } = route.useSearch();
   const navigate = route.useNavigate();
   const queries = useQueryClient();
   const found = useQuery(flowRun(name));
@@ -59,7 +63,15 @@ export function RunPage() {
   useStream(
     run === undefined ? null : `/api/runs/stream?flow_run_id=${run.id}${ended ? "" : "&tasks=true"}`,
     ["flow-run", "task-run"],
-    again,
+    (kind, value) => {
+      // What the stream says of the run itself is shown at once; the rest is asked for soon.
+      const told = value as FlowRun;
+      if (kind === "flow-run" && told.id === run?.id)
+        queries.setQueryData(flowRun(name).queryKey, (before) =>
+          before === undefined ? before : { ...before, ...told },
+        );
+      again();
+    },
     again,
   );
   const about = useMemo(() => ({ flow_run_ids: run === undefined ? [] : [run.id] }), [run?.id]); // eslint-disable-line react-hooks/exhaustive-deps
@@ -134,6 +146,11 @@ export function RunPage() {
           label="Parts of the run"
           onChange={(value) => void navigate({ search: { tab: value } })}
         >
+          <TabPanel value="graph">
+            <Suspense fallback={<Loading rows={8} />}>
+              <GraphTab run={run} />
+            </Suspense>
+          </TabPanel>
           <TabPanel value="timeline">
             <Timeline run={run} />
           </TabPanel>

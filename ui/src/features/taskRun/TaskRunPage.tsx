@@ -1,8 +1,9 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 
-import { taskRun } from "@/api/taskRuns";
+import { throttled, useStream } from "@/api/live";
+import { type TaskRun, taskRun } from "@/api/taskRuns";
 import { Facts, Tags } from "@/components/Facts";
 import { Json } from "@/components/Json";
 import { LogView } from "@/components/LogView";
@@ -22,6 +23,24 @@ export function TaskRunPage() {
   const found = useQuery(taskRun(id));
   const about = useMemo(() => ({ task_run_ids: [id] }), [id]);
   const task = found.data;
+  const queries = useQueryClient();
+  const again = useMemo(
+    () => throttled(() => void queries.invalidateQueries({ queryKey: taskRun(id).queryKey }), 900),
+    [queries, id],
+  );
+  useStream(
+    task?.flow_run_id == null ? null : `/api/runs/stream?flow_run_id=${task.flow_run_id}&tasks=true`,
+    ["task-run"],
+    (_kind, value) => {
+      const told = value as TaskRun;
+      if (told.id !== id) return;
+      queries.setQueryData(taskRun(id).queryKey, (before) =>
+        before === undefined ? before : { ...before, ...told },
+      );
+      again();
+    },
+    again,
+  );
   if (found.isPending) return <Loading rows={6} />;
   if (task === undefined) return <Trouble problem={found.error} retry={() => void found.refetch()} />;
   return (
