@@ -62,11 +62,23 @@ const runs = createRoute({
   component: lazyRouteComponent(() => import("@/features/runs/RunsPage"), "RunsPage"),
 });
 
+interface RunSearch {
+  tab?: string;
+  from?: string;
+  /** How the graph lies, and the node in it that is selected. */
+  layout?: "time" | "dependencies";
+  node?: string;
+}
+
 export const runRoute = createRoute({
   getParentRoute: () => shell,
   path: "/runs/$run",
-  validateSearch: (search: Record<string, unknown>): { tab?: string; from?: string } => ({
+  validateSearch: (search: Record<string, unknown>): RunSearch => ({
     ...(typeof search["tab"] === "string" ? { tab: search["tab"] } : {}),
+    ...(search["layout"] === "time" || search["layout"] === "dependencies"
+      ? { layout: search["layout"] }
+      : {}),
+    ...(typeof search["node"] === "string" ? { node: search["node"] } : {}),
     // A task to run again from, by its key or by the id of a task run; empty: the dialog alone.
     ...(typeof search["from"] === "string" ? { from: search["from"] } : {}),
   }),

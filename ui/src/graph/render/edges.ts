@@ -37,7 +37,7 @@ export function trace(pen: CanvasRenderingContext2D, { fromX, fromY, toX, toY, d
     const bend = Math.max(8, (toY - fromY) / 2);
     pen.bezierCurveTo(fromX, fromY + bend, toX, toY - bend, toX, toY);
   } else {
-    const bend = Math.max(12, Math.abs(toX - fromX) / 2);
+    const bend = Math.max(5, Math.abs(toX - fromX) / 2);
     pen.bezierCurveTo(fromX + bend, fromY, toX - bend, toY, toX, toY);
   }
 }

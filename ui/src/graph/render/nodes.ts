@@ -2,6 +2,7 @@
 
 import { duration } from "@/lib/time";
 
+import { nameOf } from "../names";
 import { STATES, type StateCode } from "../types";
 import type { Box } from "./camera";
 import { type Palette, paintOf, type StatePaint } from "./palette";
@@ -21,7 +22,7 @@ export interface Easel {
 const RADIUS = 5;
 const STRIPE = 3;
 /** Pixels from which on there is room for a second line, and for one. */
-const TWO_LINES = 34;
+const TWO_LINES = 30;
 export const ONE_LINE = 13;
 const NARROWEST = 26;
 const CHEVRON = 14;
@@ -92,11 +93,7 @@ export function drawCard(easel: Easel, place: number, box: Box): void {
   pen.fillText(paint.mark, left, first + 0.5);
   pen.fillStyle = palette.ink;
   pen.font = font(palette, 12, 550);
-  pen.fillText(
-    fitted(pen, scene.nodes.labels[row] ?? "", room - 16 - (more ? CHEVRON : 0)),
-    left + 16,
-    first,
-  );
+  pen.fillText(fitted(pen, nameOf(scene.nodes, row), room - 16 - (more ? CHEVRON : 0)), left + 16, first);
   if (more) chevron(easel, box.x + box.width - 13, first, opened);
   if (!two) return;
   const states = shares(scene, row);
@@ -233,7 +230,7 @@ export function drawBar(easel: Easel, place: number, box: Box, goesOn: boolean, 
   }
   if (box.height < ONE_LINE) return;
   const more = holdsOthers(scene, row);
-  const name = `${more ? (opened ? "▾ " : "▸ ") : ""}${scene.nodes.labels[row] ?? ""}`;
+  const name = `${more ? (opened ? "▾ " : "▸ ") : ""}${nameOf(scene.nodes, row)}`;
   const words = { mark: paint.mark, colour: paint.solid, name, time: took(scene, row, now) };
   write(easel, { ...box, width: wide }, words, next, states.length > 0 ? -1 : 0);
 }
@@ -263,7 +260,7 @@ function write(
   const within = Math.min(box.x + box.width, across) - 6 - left;
   const after = box.x + box.width + 6;
   const beside = Math.min(next - 4, across) - after;
-  const inside = within >= 14 + nameWidth || within >= beside;
+  const inside = within >= 14 + nameWidth || (beside < 14 + nameWidth && within >= beside);
   const room = (inside ? within : beside) - 14;
   if (room < MARK_ONLY) return;
   const x = inside ? left : after;

@@ -28,8 +28,13 @@ const MOVE_MS = 240;
 const LIVE_MS = 120;
 const LIVE_CALM_MS = 1000;
 const NEARER = 2.2;
+const HIGHER = 1.5;
 /** Pixels around a point within which a node is meant. */
 const REACH = 4;
+/** How much more of one way than of the other the whole may be scaled. */
+const UNEVEN = 2;
+/** Pixels at the right for names beside the last bars. */
+const BESIDE = 90;
 /** Up to so many lines the layout over time begins at a height that can be read, and is scrolled. */
 const READ_UP_TO = 120;
 
@@ -244,7 +249,8 @@ export class GraphRenderer {
 
   private insets(): Insets {
     const top = this.scene?.overTime === true ? AXIS + 8 : 16;
-    return { left: 16, top, right: 16 + this.covered, bottom: 16 };
+    const right = this.scene?.overTime === true && this.width > 600 ? BESIDE : 16;
+    return { left: 16, top, right: right + this.covered, bottom: 16 };
   }
 
   private room(): [number, number] {
@@ -261,8 +267,11 @@ export class GraphRenderer {
     let sx = roomX / Math.max(extent.width, 1e-6);
     let sy = Math.min(scene.fullY, roomY / Math.max(extent.height, 1e-6));
     if (!scene.overTime) {
-      const share = Math.min(1, sx / scene.fullX, sy / scene.fullY);
-      [sx, sy] = [scene.fullX * share, scene.fullY * share];
+      // Words keep their size, so that cards may be narrower than they are low, but not much.
+      const shareX = Math.min(1, sx / scene.fullX);
+      const shareY = Math.min(1, sy / scene.fullY);
+      sx = scene.fullX * Math.min(shareX, shareY * UNEVEN);
+      sy = scene.fullY * Math.min(shareY, shareX * UNEVEN);
     }
     return looking(
       extent,
@@ -306,7 +315,7 @@ export class GraphRenderer {
       leastX: whole.sx * 0.7,
       mostX: scene.fullX * NEARER,
       leastY: whole.sy * 0.7,
-      mostY: scene.fullY * NEARER,
+      mostY: scene.fullY * HIGHER,
     };
   }
 }

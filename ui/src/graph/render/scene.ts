@@ -8,9 +8,9 @@ import type { Box } from "./camera";
 
 /** Pixels of a card and of the row that it lies in, seen at full size. */
 export const CARD_WIDTH = 188;
-export const CARD_ROW = 58;
+export const CARD_ROW = 60;
 /** Pixels of a row over time. */
-export const BAR_ROW = 25;
+export const BAR_ROW = 28;
 /** Part of a row that is left free above and below what lies in it. */
 const FREE = 0.1;
 /** Units that a frame reaches over what it holds, each way. */

@@ -24,7 +24,16 @@ interface GraphCanvasProps {
 }
 
 /** The picture itself, moved by fingers, mouse and wheel. Keys are the business of who shows it. */
-export function GraphCanvas({ scene, marks, onClick, onDouble, covered, onDrawn, ref, children }: GraphCanvasProps) {
+export function GraphCanvas({
+  scene,
+  marks,
+  onClick,
+  onDouble,
+  covered,
+  onDrawn,
+  ref,
+  children,
+}: GraphCanvasProps) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [renderer, setRenderer] = useState<GraphRenderer | null>(null);
@@ -45,7 +54,9 @@ export function GraphCanvas({ scene, marks, onClick, onDouble, covered, onDrawn,
     fit();
     const deaf = listenToGestures(frame, made, {
       hovered: (row, x, y) =>
-        setUnder((before) => (row < 0 && before.row < 0 ? before : { row, x: Math.round(x), y: Math.round(y) })),
+        setUnder((before) =>
+          row < 0 && before.row < 0 ? before : { row, x: Math.round(x), y: Math.round(y) },
+        ),
       clicked: (row) => heard.current.onClick(row),
       doubled: (row) => heard.current.onDouble(row),
     });

@@ -50,7 +50,12 @@ export function Minimap({ scene, onLook, ref }: MinimapProps) {
       const wide = (width / camera.sx) * sx;
       const high = (height / camera.sy) * sy;
       // When everything is seen there is nothing to say.
-      const all = left <= PAD && top <= PAD && left + wide >= WIDTH - PAD && top + high >= HEIGHT - PAD;
+      const { extent } = scene.layout;
+      const all =
+        left <= PAD + 1 &&
+        top <= PAD + 1 &&
+        left + wide >= PAD - 1 + extent.width * sx &&
+        top + high >= PAD - 1 + extent.height * sy;
       whole.current.style.visibility = all ? "hidden" : "visible";
       const [fromX, fromY] = [Math.max(0, left), Math.max(0, top)];
       frame.current.style.transform = `translate(${fromX}px, ${fromY}px)`;
@@ -85,7 +90,10 @@ export function Minimap({ scene, onLook, ref }: MinimapProps) {
         height={HEIGHT * devicePixelRatio}
         className="size-full"
       />
-      <div ref={frame} className="absolute top-0 left-0 rounded-sm border-[1.5px] border-accent bg-accent/10" />
+      <div
+        ref={frame}
+        className="absolute top-0 left-0 rounded-sm border-[1.5px] border-accent bg-accent/10"
+      />
     </div>
   );
 }

@@ -1,5 +1,7 @@
+import { useNow } from "@/lib/clock";
 import { lookOf, stateWord } from "@/lib/states";
 
+import { nameOf } from "../names";
 import { type Nodes, STATES } from "../types";
 import { countsOf, stateOf, took } from "./words";
 
@@ -17,7 +19,7 @@ const WIDE = 260;
 /** What is under the pointer, beside it. */
 export function Tip({ nodes, row, x, y, width }: TipProps) {
   const counts = countsOf(nodes, row);
-  const time = took(nodes, row, Date.now());
+  const time = took(nodes, row, useNow().getTime());
   const left = x + 14 + WIDE > width ? Math.max(4, x - WIDE - 10) : x + 14;
   return (
     <div
@@ -25,7 +27,7 @@ export function Tip({ nodes, row, x, y, width }: TipProps) {
       style={{ left, top: y + 14, maxWidth: WIDE }}
       aria-hidden
     >
-      <div className="font-medium break-words">{nodes.labels[row]}</div>
+      <div className="font-medium break-words">{nameOf(nodes, row)}</div>
       {counts.length === 0 ? (
         <div className="text-ink-2">
           <span style={{ color: lookOf(STATES[nodes.states[row] ?? 255]).colour }}>

@@ -1,4 +1,12 @@
-import { ChevronDown, ChevronUp, FoldVertical, Maximize2, Minimize2, Route, UnfoldVertical } from "lucide-react";
+import {
+  ChevronDown,
+  ChevronUp,
+  FoldVertical,
+  Maximize2,
+  Minimize2,
+  Route,
+  UnfoldVertical,
+} from "lucide-react";
 import { useId } from "react";
 
 import { Button } from "@/components/ui/button";
@@ -124,7 +132,9 @@ function Finder({ search, onSearch, onFound }: ToolbarProps) {
       />
       <span id={count} role="status" className="shrink-0 text-xs whitespace-nowrap text-ink-2">
         {search.found !== null &&
-          (search.found === 0 ? "none" : `${(search.at + 1).toLocaleString()} of ${search.found.toLocaleString()}`)}
+          (search.found === 0
+            ? "none"
+            : `${(search.at + 1).toLocaleString()} of ${search.found.toLocaleString()}`)}
       </span>
       {search.found !== null && search.found > 1 && (
         <>

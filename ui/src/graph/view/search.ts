@@ -8,7 +8,8 @@ export function matching(nodes: Nodes, text: string): number[] | null {
   if (wanted === "") return null;
   const found: number[] = [];
   for (let row = 0; row < nodes.count; row += 1)
-    if ((nodes.labels[row] ?? "").toLowerCase().includes(wanted) || nodes.ids[row] === wanted) found.push(row);
+    if ((nodes.labels[row] ?? "").toLowerCase().includes(wanted) || nodes.ids[row] === wanted)
+      found.push(row);
   return found;
 }
 

@@ -4,6 +4,7 @@ import { stateWord } from "@/lib/states";
 import { duration } from "@/lib/time";
 
 import { gravity } from "../render/scene";
+import { nameOf } from "../names";
 import { type Nodes, STATES, type StateCode, UNKNOWN_STATE } from "../types";
 
 export function stateOf(nodes: Nodes, row: number): string {
@@ -20,7 +21,9 @@ export function took(nodes: Nodes, row: number, now: number): string {
 
 /** States of a map's items with their counts, the gravest first. */
 export function countsOf(nodes: Nodes, row: number): [StateCode, number][] {
-  return [...(nodes.histograms.get(row) ?? [])].sort(([one], [other]) => gravity(other) - gravity(one) || one - other);
+  return [...(nodes.histograms.get(row) ?? [])].sort(
+    ([one], [other]) => gravity(other) - gravity(one) || one - other,
+  );
 }
 
 /** `fetch × 200: 3 failed, 197 completed` */
@@ -30,13 +33,14 @@ export function inWords(nodes: Nodes, row: number, now: number): string {
   );
   const state = counts.length > 0 ? counts.join(", ") : stateOf(nodes, row).toLowerCase();
   const time = took(nodes, row, now);
-  return `${nodes.labels[row] ?? ""}, ${state}${time === "" ? "" : `, ${time}`}`;
+  return `${nameOf(nodes, row)}, ${state}${time === "" ? "" : `, ${time}`}`;
 }
 
 /** What all nodes come to: items in their maps' counts, each once. */
 export function totals(nodes: Nodes): Map<StateCode, number> {
   const found = new Map<StateCode, number>();
-  const add = (state: StateCode, count: number): void => void found.set(state, (found.get(state) ?? 0) + count);
+  const add = (state: StateCode, count: number): void =>
+    void found.set(state, (found.get(state) ?? 0) + count);
   for (let row = 0; row < nodes.count; row += 1) {
     const inside = nodes.histograms.get(row);
     if (inside !== undefined) for (const [state, count] of inside) add(state, count);

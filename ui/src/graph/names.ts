@@ -1,0 +1,10 @@
+/** What nodes are called on the screen. */
+
+import type { Nodes } from "./types";
+
+/** The name of a node; a map is called by its task and the number of its items. */
+export function nameOf(nodes: Nodes, row: number): string {
+  const label = nodes.labels[row] ?? "";
+  if (nodes.kinds[row] !== "map" || label.includes("×")) return label;
+  return `${label.replace(/-\d+$/, "")} × ${(nodes.sizes[row] ?? 0).toLocaleString()}`;
+}
