@@ -125,6 +125,10 @@ READS: dict[str, list[Verb]] = {
     "flow_run_graph": [
         lambda plane, story: graph_of(plane.flow_run_graph(story.done)),
         lambda plane, story: graph_of(plane.flow_run_graph(story.done, limit=1)),
+        lambda plane, story: graph_of(plane.flow_run_graph(story.done, limit=1, fold="maps")),
+        lambda plane, story: graph_of(plane.flow_run_graph(story.done, LONG_AGO, fold="maps")),
+        lambda plane, story: plane.flow_run_graph(story.done, fold="flows"),
+        lambda plane, story: plane.flow_run_graph(story.done, map_id="00" * 16),
         lambda plane, _: plane.flow_run_graph(NOWHERE),
     ],
     "flow_run_states": [lambda plane, story: plane.flow_run_states(story.done)],

@@ -173,9 +173,27 @@ class Changing:
         """How late runs started, or are, on average."""
         return self._look().flow_run_lateness(query or FlowRunQuery())
 
-    def read_flow_run_graph(self, flow_run_id: Run, since: datetime | None = None) -> Graph:
-        """What happened inside a run; with `since`, only what changed after that moment."""
-        return self._look().flow_run_graph(flow_run_id, since)
+    def read_flow_run_graph(
+        self,
+        flow_run_id: Run,
+        since: datetime | None = None,
+        limit: int = 10_000,
+        cursor: str | None = None,
+        *,
+        fold: str | None = None,
+        map_id: str | None = None,
+    ) -> Graph:
+        """What happened inside a run, a page at a time.
+
+        Args:
+            flow_run_id: the run.
+            since: only what changed after this moment: `changed` of an answer before.
+            limit: most nodes of the page, at most 10,000.
+            cursor: `next` of the page before.
+            fold: "maps" makes one node of each map of eight items and more, with how many are in which state.
+            map_id: only the items of this map, and what they called.
+        """
+        return self._look().flow_run_graph(flow_run_id, since, limit, cursor, fold=fold, map_id=map_id)
 
     # Inputs --------------------------------------------------------------------------------------------------------
 

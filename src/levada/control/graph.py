@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from levada.control.picture import OVERLAP_US
 from levada.control.queries import Identifier, flow_run_row
 from levada.control.views import name_of_state, state_of, task_times
 from levada.core.courtesy import give_way
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from levada.store.base import FlowRunRow, TaskRunRow, Transaction
-
-OVERLAP_US = 5_000_000
-"""How far the moment to go on from lies back: longer than a writing transaction takes."""
 
 MOST_NODES = 10_000
 """Most nodes of one page."""
@@ -49,28 +47,45 @@ def flow_run_graph(
         ObjectNotFound: there is no such run.
         RequestInvalid: the limit or the cursor cannot be used.
     """
-    if not 1 <= limit <= MOST_NODES:
-        raise RequestInvalid(
-            f"A page of a graph has 1 to {MOST_NODES} nodes; limit={limit} was asked for.",
-            (("$.limit", f"must be between 1 and {MOST_NODES}"),),
-        )
+    check_limit(limit)
     row = flow_run_row(transaction, run)
-    begun, place = _read(cursor) if cursor is not None else (transaction.now - OVERLAP_US, None)
+    begun, place = begin(transaction, cursor)
     if since is None:
         query = TaskRunQuery(flow_run_ids=[UUID(bytes=row.id)], limit=limit, cursor=place)
         page = transaction.task_runs.page(query)
     else:
         page = transaction.task_runs.changed_since(row.id, us_of(since), limit, place)
+    return page_of(row, nodes(transaction, row, page.rows), begun, page.next)
+
+
+def page_of(row: FlowRunRow, shown: list[GraphNode], begun: int, following: str | None) -> Graph:
+    """A page of the picture of a flow run.
+
+    Args:
+        row: of the flow run.
+        shown: the nodes of the page.
+        begun: the moment to go on from when all pages are read.
+        following: the place at which the next page begins, when there is one.
+    """
     return Graph(
         flow_run_id=UUID(bytes=row.id),
         start_time=_moment(row.started),
         end_time=_moment(row.ended),
         state_type=state_of(row.state),
         state_name=name_of_state(row.state, row.state_name),
-        nodes=nodes(transaction, row, page.rows),
+        nodes=shown,
         changed=datetime_of(begun),
-        next=None if page.next is None else f"{begun:x}.{page.next}",
+        next=None if following is None else f"{begun:x}.{following}",
     )
+
+
+def check_limit(limit: int) -> None:
+    """Say when a page cannot have so many nodes."""
+    if not 1 <= limit <= MOST_NODES:
+        raise RequestInvalid(
+            f"A page of a graph has 1 to {MOST_NODES} nodes; limit={limit} was asked for.",
+            (("$.limit", f"must be between 1 and {MOST_NODES}"),),
+        )
 
 
 def nodes(transaction: Transaction, run: FlowRunRow, rows: Sequence[TaskRunRow]) -> list[GraphNode]:
@@ -110,6 +125,19 @@ def _moment(at: int | None) -> datetime | None:
     return None if at is None else datetime_of(at)
 
 
+def begin(transaction: Transaction, cursor: str | None) -> tuple[int, str | None]:
+    """The moment to go on from later, and the place in the list; None at its beginning."""
+    return (transaction.now - OVERLAP_US, None) if cursor is None else _read(cursor)
+
+
+def no_cursor(cursor: str) -> RequestInvalid:
+    """What is said of a cursor that no page gave."""
+    return RequestInvalid(
+        f"{cursor!r} is no cursor of a graph; pass on what the page before gave as `next`.",
+        (("$.cursor", "is no cursor of a graph"),),
+    )
+
+
 def _read(cursor: str) -> tuple[int, str]:
     """When the first page was read, and the place in the list."""
     begun, dot, place = cursor.partition(".")
@@ -120,8 +148,5 @@ def _read(cursor: str) -> tuple[int, str]:
         dot = ""
         moment = 0
     if not dot or not place:
-        raise RequestInvalid(
-            f"{cursor!r} is no cursor of a graph; pass on what the page before gave as `next`.",
-            (("$.cursor", "is no cursor of a graph"),),
-        )
+        raise no_cursor(cursor)
     return moment, place

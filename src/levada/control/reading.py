@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from levada.control import event_queries, graph, history, queries
+from levada.control import event_queries, folding, graph, history, queries
 from levada.control.base import PlanePart
 from levada.control.drain import DrainReport, drain
+from levada.control.picture import Pictures
 from levada.control.why import why_flow_run, why_task_run
 from levada.core.errors import ObjectNotFound
 from levada.wire.filters import TaskRunQuery
@@ -87,7 +89,14 @@ class Reading(PlanePart):
             return history.flow_run_lateness(transaction, query)
 
     def flow_run_graph(
-        self, run: UUID | bytes | str, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None
+        self,
+        run: UUID | bytes | str,
+        since: datetime | None = None,
+        limit: int = 10_000,
+        cursor: str | None = None,
+        *,
+        fold: str | None = None,
+        map_id: str | None = None,
     ) -> Graph:
         """Task runs and subflow runs of a flow run with what each waited for, a page at a time.
 
@@ -96,13 +105,27 @@ class Reading(PlanePart):
             since: only nodes that changed after this moment: `changed` of an answer before. A node may come again.
             limit: most nodes of the page, at most 10,000.
             cursor: `next` of the page before.
+            fold: "maps" makes one node of each map of eight items and more, with how many are in which state.
+            map_id: only the items of this map, and what they called; maps called in them are folded.
 
         Raises:
-            ObjectNotFound: there is no such run.
-            RequestInvalid: the limit or the cursor cannot be used.
+            ObjectNotFound: there is no such run, or no such map in it.
+            RequestInvalid: the limit, the cursor or `fold` cannot be used.
         """
+        folding.check_fold(fold)
         with self.store.read() as transaction:
-            return graph.flow_run_graph(transaction, run, since, limit, cursor)
+            if fold is None and map_id is None:
+                return graph.flow_run_graph(transaction, run, since, limit, cursor)
+            identifier = queries.flow_run_id(transaction, run)
+        picture = self._pictures.of(identifier)
+        # Whoever has the lock reads newer rows than all who had it before.
+        with picture.lock, self.store.read() as transaction:
+            row = queries.flow_run_row(transaction, identifier)
+            return folding.folded_graph(transaction, picture, row, since, limit, cursor, map_id)
+
+    @cached_property
+    def _pictures(self) -> Pictures:
+        return Pictures()
 
     def flow_run_state_counts(self, query: FlowRunQuery) -> dict[StateType, int]:
         """How many flow runs the query finds in each state type; types with none are left out."""

@@ -294,25 +294,31 @@ def task_times(
     row: TaskRunRow, body: TaskBody, moments: Mapping[int, datetime] | None = None
 ) -> tuple[datetime | None, datetime | None]:
     """When a task run first started, and when it ended, as far as it did; moments as `states` takes them."""
-    base = created_us(row.id)
+    started, ended = task_moments(row.id, row.state, body.entries)
     moments = _Moments() if moments is None else moments
+    return None if started is None else moments[started], None if ended is None else moments[ended]
+
+
+def task_moments(task: bytes, state: int, entries: Sequence[Entry]) -> tuple[int | None, int | None]:
+    """When a task run first started, and when it ended, as far as it did: microseconds since 1970."""
+    base = created_us(task)
     started = None
-    for entry in body.entries:
+    for entry in entries:
         if entry[2] & STATE_MASK == _RUNNING_CODE:
-            started = moments[base + entry[DELTA]]
+            started = base + entry[DELTA]
             break
-    return started, _end(row, body, base, moments)
+    return started, _end(state, entries, base)
 
 
-def _end(row: TaskRunRow, body: TaskBody, base: int, moments: Mapping[int, datetime]) -> datetime | None:
+def _end(state: int, entries: Sequence[Entry], base: int) -> int | None:
     """When the run that gave the present state ended; a later epoch that only took it over changes nothing."""
-    if row.state < FIRST_FINAL_STATE or row.state == UNKNOWN_STATE:
+    if state < FIRST_FINAL_STATE or state == UNKNOWN_STATE:
         return None
-    ended = newest = body.entries[-1]
+    ended = newest = entries[-1]
     if newest[2] & REUSED:
-        own = (entry for entry in reversed(body.entries) if not entry[2] & REUSED)
-        ended = next((entry for entry in own if entry[2] & STATE_MASK == row.state), newest)
-    return moments[base + ended[DELTA]]
+        own = (entry for entry in reversed(entries) if not entry[2] & REUSED)
+        ended = next((entry for entry in own if entry[2] & STATE_MASK == state), newest)
+    return cast("int", base + ended[DELTA])
 
 
 def log_view(row: LogRow) -> Log:

@@ -302,11 +302,11 @@ class StateCount(Struct, omit_defaults=True):
 
 
 class GraphNode(Struct, omit_defaults=True):
-    """A task run or subflow run in the picture of a flow run."""
+    """A task run or subflow run in the picture of a flow run, or a map that stands for its items."""
 
     id: UUID
     kind: str
-    """`task-run` or `flow-run`."""
+    """`task-run` or `flow-run`; `map` where maps are folded."""
     label: str
     state_type: StateType | None = None
     state_name: str | None = None
@@ -318,7 +318,12 @@ class GraphNode(Struct, omit_defaults=True):
     """The task run in which it was called."""
     child_flow_run_id: UUID | None = None
     map_id: str | None = None
+    """Which call to `map` it is an item of, or stands for."""
     map_index: int | None = None
+    size: int | None = None
+    """How many items a folded map has."""
+    states: dict[StateType, int] = field(default_factory=dict)
+    """How many items of a folded map are in which state."""
 
 
 class Graph(Struct, omit_defaults=True):

@@ -119,9 +119,16 @@ class Runs(Protocol):
         ...
 
     def flow_run_graph(
-        self, run: Run, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None
+        self,
+        run: Run,
+        since: datetime | None = None,
+        limit: int = 10_000,
+        cursor: str | None = None,
+        *,
+        fold: str | None = None,
+        map_id: str | None = None,
     ) -> Graph:
-        """GET /flow_runs/{id}/graph?since=…&limit=…&cursor=…."""
+        """GET /flow_runs/{id}/graph?since=…&limit=…&cursor=…&fold=maps&map_id=…."""
         ...
 
     def flow_run_states(self, run: Run) -> list[StateView]:

@@ -1024,6 +1024,8 @@ export interface paths {
          * @description Task runs and subflow runs of a flow run, with what each waited for.
          *
          *     With `since`, which is `changed` of an answer before, only the nodes that changed after it; a node may come again.
+         *     A folded map says how many items it has and how many of them are in which state; who waited for an item waited for
+         *     the map.
          */
         get: operations["flow_run_graph"];
         put?: never;
@@ -2861,7 +2863,7 @@ export interface components {
         };
         /**
          * GraphNode
-         * @description A task run or subflow run in the picture of a flow run.
+         * @description A task run or subflow run in the picture of a flow run, or a map that stands for its items.
          */
         GraphNode: {
             /** @default null */
@@ -2881,11 +2883,17 @@ export interface components {
             /** @default [] */
             parents?: string[];
             /** @default null */
+            size?: number | null;
+            /** @default null */
             start_time?: string | null;
             /** @default null */
             state_name?: string | null;
             /** @default null */
             state_type?: components["schemas"]["StateType"] | null;
+            /** @default {} */
+            states?: {
+                [key: string]: number;
+            };
         };
         /**
          * Health
@@ -8794,6 +8802,10 @@ export interface operations {
                 limit?: number;
                 /** @description Where the page begins: `next` of the page before. */
                 cursor?: string | null;
+                /** @description `maps`: a map of 8 items and more is one node. */
+                fold?: string | null;
+                /** @description Only the items of this map, and what they called. */
+                map_id?: string | null;
             };
             header?: never;
             path: {

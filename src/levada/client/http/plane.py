@@ -151,10 +151,17 @@ class RemotePlane(RemoteDeployments, RemoteSchedules, RemoteWork):
         return self._ask("POST", "/flow_runs/await", EndedRuns, body=AwaitedRuns(list(runs), wait))
 
     def flow_run_graph(
-        self, run: Run, since: datetime | None = None, limit: int = 10_000, cursor: str | None = None
+        self,
+        run: Run,
+        since: datetime | None = None,
+        limit: int = 10_000,
+        cursor: str | None = None,
+        *,
+        fold: str | None = None,
+        map_id: str | None = None,
     ) -> Graph:
         """What happened inside a flow run."""
-        query = {"since": since, "limit": limit, "cursor": cursor}
+        query = {"since": since, "limit": limit, "cursor": cursor, "fold": fold, "map_id": map_id}
         return self._ask("GET", f"/flow_runs/{named(run)}/graph", Graph, query=query)
 
     def flow_run_states(self, run: Run) -> list[StateView]:

@@ -135,12 +135,18 @@ def flow_run_graph(
     since: datetime | None = None,
     limit: Annotated[int, Parameter(ge=1, le=10_000, description="Most nodes of the page.")] = 10_000,
     cursor: str | None = None,
+    fold: Annotated[str | None, Parameter(description="`maps`: a map of 8 items and more is one node.")] = None,
+    map_id: Annotated[str | None, Parameter(description="Only the items of this map, and what they called.")] = None,
 ) -> Graph:
     """Task runs and subflow runs of a flow run, with what each waited for.
 
     With `since`, which is `changed` of an answer before, only the nodes that changed after it; a node may come again.
+    A folded map says how many items it has and how many of them are in which state; who waited for an item waited for
+    the map.
     """
-    return plane.flow_run_graph(named(run), checked(since), limit, checked(cursor))
+    return plane.flow_run_graph(
+        named(run), checked(since), limit, checked(cursor), fold=checked(fold), map_id=checked(map_id)
+    )
 
 
 @get(
