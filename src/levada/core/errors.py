@@ -176,7 +176,13 @@ class ScriptError(LevadaError):
     """A file could not be run to find the flow in it."""
 
     def __init__(self, user_exc: BaseException, path: str) -> None:
-        super().__init__(f"Script at {path!r} encountered an exception: {user_exc!r}")
+        hint = ""
+        if isinstance(user_exc, ModuleNotFoundError):
+            hint = (
+                f". Install {user_exc.name or 'it'} for the Python that loads the file. What only an environment of "
+                "the flow has is imported inside the function."
+            )
+        super().__init__(f"Script at {path!r} encountered an exception: {user_exc!r}{hint}")
         self.user_exc = user_exc
 
 
