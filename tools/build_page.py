@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,7 +133,8 @@ def _run(command: list[str], environment: dict[str, str], failed: str) -> None:
     )
     if done.returncode:
         # npm goes on to explain itself at length; what happened stands first.
-        lines = [line for line in done.stdout.strip().splitlines() if line.strip() not in {"", "npm error"}]
+        of_no_use = re.compile(r"(npm error)?\s*(at .*)?")  # nothing, or where in its own code npm was
+        lines = [line for line in done.stdout.strip().splitlines() if not of_no_use.fullmatch(line)]
         said = "\n".join(f"    {line}" for line in lines[:20])
         raise CannotBuildError(f"{failed} (exit code {done.returncode}):\n{said}")
 

@@ -18,3 +18,19 @@ export function flowRunSearch(text: string) {
     staleTime: 5_000,
   });
 }
+
+/** Deployments and flows whose name contains a text. */
+export function namedSearch(text: string) {
+  return queryOptions({
+    queryKey: ["search", "named", text] as const,
+    queryFn: async ({ signal }) => {
+      const [deployments, flows] = await Promise.all([
+        asked(api.POST("/api/deployments/filter", { body: { limit: 6, name_like: text }, signal })),
+        asked(api.GET("/api/flows", { params: { query: { limit: 6, name_like: text } }, signal })),
+      ]);
+      return { deployments: deployments.items, flows: flows.items };
+    },
+    placeholderData: keepPreviousData,
+    staleTime: 5_000,
+  });
+}

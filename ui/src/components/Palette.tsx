@@ -2,13 +2,11 @@ import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { useEffect, useState } from "react";
 
-import { useQuery } from "@tanstack/react-query";
-
-import { flowRunSearch } from "@/api/search";
 import { Dialog } from "@/components/ui/dialog";
 import { PLACES } from "@/components/places";
-import { StateBadge } from "@/components/StateBadge";
-import { setTheme } from "@/lib/theme";
+import { PaletteDeeds } from "@/components/PaletteDeeds";
+import { PaletteFound } from "@/components/PaletteFound";
+import { setPalette, setTheme } from "@/lib/theme";
 
 /** Whether keys that are pressed belong to something that is written into. */
 function writing(target: EventTarget | null): boolean {
@@ -61,7 +59,6 @@ export function Palette() {
     return () => document.removeEventListener("keydown", press);
   }, [navigate]);
 
-  const found = useQuery({ ...flowRunSearch(text), enabled: open && text.length > 1 });
   const go = (act: () => void) => () => {
     setOpen(false);
     setText("");
@@ -82,7 +79,14 @@ export function Palette() {
           ))}
         </dl>
       </Dialog>
-      <Dialog open={open} onOpenChange={setOpen} title="Go to, or do">
+      <Dialog
+        open={open}
+        onOpenChange={(wanted) => {
+          setOpen(wanted);
+          setText("");
+        }}
+        title="Go to, or do"
+      >
         <Command label="Go to, or do" className="space-y-2" loop>
           <Command.Input
             // It was opened to be written into.
@@ -95,20 +99,7 @@ export function Palette() {
           />
           <Command.List className="max-h-80 overflow-y-auto text-sm [&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-ink-3 [&_[cmdk-item]]:flex [&_[cmdk-item]]:cursor-pointer [&_[cmdk-item]]:items-center [&_[cmdk-item]]:gap-2 [&_[cmdk-item]]:rounded-md [&_[cmdk-item]]:px-2 [&_[cmdk-item]]:py-1.5 [&_[cmdk-item][data-selected=true]]:bg-sunken">
             <Command.Empty className="px-2 py-4 text-ink-3">Nothing of that name.</Command.Empty>
-            {(found.data?.items.length ?? 0) > 0 && (
-              <Command.Group heading="Runs">
-                {found.data?.items.map((run) => (
-                  <Command.Item
-                    key={run.id}
-                    value={`${run.flow_name} ${run.name} ${run.id}`}
-                    onSelect={go(() => void navigate({ to: "/runs/$run", params: { run: run.id } }))}
-                  >
-                    <StateBadge type={run.state_type} name={run.state_name} />
-                    {run.flow_name} / {run.name}
-                  </Command.Item>
-                ))}
-              </Command.Group>
-            )}
+            <PaletteFound text={text} go={go} />
             <Command.Group heading="Pages">
               {PLACES.map(({ to, text: name, icon: Icon }) => (
                 <Command.Item key={to} onSelect={go(() => void navigate({ to }))}>
@@ -117,6 +108,7 @@ export function Palette() {
               ))}
             </Command.Group>
             <Command.Group heading="Do">
+              <PaletteDeeds go={go} />
               <Command.Item
                 onSelect={go(() => void navigate({ to: "/runs", search: { state: ["FAILED", "CRASHED"] } }))}
               >
@@ -124,6 +116,15 @@ export function Palette() {
               </Command.Item>
               <Command.Item onSelect={go(() => setTheme("dark"))}>Dark colours</Command.Item>
               <Command.Item onSelect={go(() => setTheme("light"))}>Light colours</Command.Item>
+              <Command.Item onSelect={go(() => setTheme("system"))}>
+                Colours as the system has them
+              </Command.Item>
+              <Command.Item onSelect={go(() => setPalette("colour-blind"))}>
+                States in colours for the colour-blind
+              </Command.Item>
+              <Command.Item onSelect={go(() => setPalette("standard"))}>
+                States in the usual colours
+              </Command.Item>
               <Command.Item onSelect={go(() => setSheet(true))}>Show the keys</Command.Item>
             </Command.Group>
           </Command.List>
