@@ -55,7 +55,7 @@ class LateRuns(Service[LateRunsConfig]):
             wish = ProposedState(
                 type=StateType.SCHEDULED,
                 name="Late",
-                message=f"It was to start at {datetime_of(expected):%Y-%m-%d %H:%M:%S} UTC. {self._reason(run)}",
+                message=f"{self._reason(run)} It was to start at {datetime_of(expected):%Y-%m-%d %H:%M:%S} UTC.".lstrip(),
                 scheduled_time=datetime_of(expected),
                 transition_id=f"late:{expected}",
             )
