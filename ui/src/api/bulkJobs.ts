@@ -9,6 +9,7 @@ export type BulkAction = (typeof BULK_ACTIONS)[number];
 /** Start something for all runs that a query finds, on the server; with `preview` it only says how many. */
 export function useBulk() {
   return useMutation({
+    meta: { quiet: true }, // the dialog says it
     mutationFn: ({ action, query, preview }: { action: BulkAction; query: FlowRunQuery; preview: boolean }) =>
       asked(api.POST("/api/bulk_jobs", { body: { action, query: query, preview } })),
   });
@@ -31,6 +32,7 @@ export function bulkJob(id: string) {
 
 export function useCancelBulk() {
   return useMutation({
+    meta: { quiet: true },
     mutationFn: (job: string) =>
       asked(api.POST("/api/bulk_jobs/{job}/cancel", { params: { path: { job } } })),
   });

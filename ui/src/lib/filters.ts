@@ -26,10 +26,17 @@ export interface RunFilters {
 }
 
 function texts(value: unknown): string[] | undefined {
-  const found = (Array.isArray(value) ? value : [value]).filter(
-    (one): one is string => typeof one === "string" && one !== "",
-  );
+  const found = (Array.isArray(value) ? value : [value])
+    .map((one: unknown) => (typeof one === "number" ? String(one) : one))
+    .filter((one): one is string => typeof one === "string" && one !== "");
   return found.length > 0 ? found : undefined;
+}
+
+function states(value: unknown): StateType[] | undefined {
+  const found = texts(value)
+    ?.map((one) => one.toUpperCase())
+    .filter(isStateType);
+  return found === undefined || found.length === 0 ? undefined : found;
 }
 
 function text(value: unknown): string | undefined {
@@ -64,7 +71,7 @@ export function readRange(search: Record<string, unknown>): { range?: Range; tag
 export function readRunFilters(search: Record<string, unknown>): RunFilters {
   return defined<RunFilters>({
     ...readRange(search),
-    state: texts(search["state"])?.filter(isStateType),
+    state: states(search["state"]),
     flow: texts(search["flow"]),
     deployment: texts(search["deployment"]),
     pool: texts(search["pool"]),
@@ -78,5 +85,27 @@ export function readRunFilters(search: Record<string, unknown>): RunFilters {
     top: search["top"] === false ? false : undefined,
     since: moment(search["since"]),
     until: moment(search["until"]),
+  });
+}
+
+/**
+ * Filters of runs as the address keeps them: states that there are none stay in it, so that the page can name them. The
+ * page itself uses what `readRunFilters` makes of it.
+ */
+export function keepRunFilters(search: Record<string, unknown>): RunFilters {
+  const said = texts(search["state"]);
+  return { ...readRunFilters(search), ...(said === undefined ? {} : { state: said as StateType[] }) };
+}
+
+/** What stands in an address and is no filter, or none that could be used: `name=value` for each. */
+export function ignoredFilters(search: Record<string, unknown>): string[] {
+  const used: Record<string, unknown> = { ...readRunFilters(search) };
+  const said = (name: string, value: unknown): string =>
+    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`;
+  return Object.entries(search).flatMap(([name, value]) => {
+    if (value === undefined || value === "" || (name === "top" && value === true)) return [];
+    if (used[name] === undefined) return [said(name, value)];
+    if (!Array.isArray(value) || name !== "state") return [];
+    return value.filter((one) => states(one) === undefined).map((one: unknown) => said(name, one));
   });
 }

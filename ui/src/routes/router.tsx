@@ -12,7 +12,7 @@ import { queryClient } from "@/api/queryClient";
 import { session } from "@/api/session";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Shell } from "@/components/Shell";
-import { readRange, readRunFilters } from "@/lib/filters";
+import { keepRunFilters, readRange } from "@/lib/filters";
 
 const root = createRootRoute({
   notFoundComponent: () => (
@@ -58,7 +58,7 @@ const dashboard = createRoute({
 const runs = createRoute({
   getParentRoute: () => shell,
   path: "/runs",
-  validateSearch: readRunFilters,
+  validateSearch: keepRunFilters,
   component: lazyRouteComponent(() => import("@/features/runs/RunsPage"), "RunsPage"),
 });
 

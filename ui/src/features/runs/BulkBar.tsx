@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 
 import { type BulkAction, BULK_ACTIONS, bulkDone, bulkJob, useBulk, useCancelBulk } from "@/api/bulkJobs";
 import { flowRunKeys, type FlowRunQuery } from "@/api/flowRuns";
+import { Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Compare } from "@/features/runs/Compare";
@@ -116,11 +117,25 @@ function BulkDialog({ action, query, onClose }: BulkDialogProps) {
             Done
           </Button>
         ) : (
-          <Button onClick={() => cancel.mutate(id)}>Stop here</Button>
+          <>
+            <Button onClick={onClose}>Let it go on</Button>
+            <Button look="danger" disabled={cancel.isPending} onClick={() => cancel.mutate(id)}>
+              Stop here
+            </Button>
+          </>
         )
       }
     >
+      {preview.error !== null && <Trouble problem={preview.error} />}
+      {start.error !== null && <Trouble problem={start.error} />}
+      {cancel.error !== null && <Trouble problem={cancel.error} />}
       {total === 0 && <p className="text-sm">No run fits; nothing would be done.</p>}
+      {id === undefined && total !== undefined && total > 0 && (
+        <p className="text-sm text-ink-2">
+          {total === 1 ? "One run is" : `${total.toLocaleString()} runs are`} gone through on the server, also
+          when this page is closed. Those for which it makes no sense are left as they are.
+        </p>
+      )}
       {id !== undefined && (
         <div className="space-y-2 text-sm">
           <progress

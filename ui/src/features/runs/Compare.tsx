@@ -1,4 +1,5 @@
 import { useQueries } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 
 import { type FlowRun, flowRun } from "@/api/flowRuns";
 import { At, Took } from "@/components/Moment";
@@ -46,7 +47,9 @@ export function Compare({ ids, onClose }: { ids: string[]; onClose: () => void }
               <td className="w-36" />
               {[first, second].map((run) => (
                 <th key={run.id} scope="col" className="py-2 pr-3 font-medium break-words">
-                  {run.flow_name} / {run.name}
+                  <Link to="/runs/$run" params={{ run: run.id }} className="hover:underline">
+                    {run.flow_name} / {run.name}
+                  </Link>
                 </th>
               ))}
             </tr>
@@ -57,6 +60,22 @@ export function Compare({ ids, onClose }: { ids: string[]; onClose: () => void }
               {[first, second].map((run) => (
                 <td key={run.id}>
                   <StateBadge type={run.state_type} name={run.state_name} />
+                </td>
+              ))}
+            </tr>
+            <tr>
+              <th scope="row">states</th>
+              {[first, second].map((run) => (
+                <td key={run.id} className="text-xs text-ink-2">
+                  {(run.states ?? []).map((one) => one.name).join(" → ")}
+                </td>
+              ))}
+            </tr>
+            <tr>
+              <th scope="row">why</th>
+              {[first, second].map((run) => (
+                <td key={run.id} className="text-xs text-ink-2">
+                  {run.states?.at(-1)?.message ?? "–"}
                 </td>
               ))}
             </tr>

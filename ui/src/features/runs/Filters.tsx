@@ -26,8 +26,8 @@ const LISTS = [
 ] as const;
 const TEXTS = [
   ["error", "Error text"],
-  ["parameter", "Parameter, as name=value"],
-  ["version", "Flow version"],
+  ["parameter", "Parameter: name=value"],
+  ["version", "Version"],
   ["creator", "Made by"],
 ] as const;
 
@@ -146,9 +146,11 @@ export function Filters({ filters, onChange }: FiltersProps) {
             placeholder="Shorter than, s"
             aria-label="Shorter than, in seconds"
           />
-          <Button type="submit" look="primary">
-            Filter
-          </Button>
+          <div className="col-span-full flex justify-end">
+            <Button type="submit" look="primary">
+              Filter
+            </Button>
+          </div>
         </div>
       )}
     </form>

@@ -15,7 +15,7 @@ import { RunRow } from "@/features/runs/RunRow";
 import { SavedViews } from "@/features/runs/SavedViews";
 import { Scatter } from "@/features/runs/Scatter";
 import { useRuns } from "@/features/runs/useRuns";
-import type { RunFilters } from "@/lib/filters";
+import { ignoredFilters, readRunFilters, type RunFilters } from "@/lib/filters";
 import type { StateType } from "@/lib/states";
 
 const route = getRouteApi("/shell/runs");
@@ -23,7 +23,10 @@ const BARS = 60;
 
 /** Flow runs: over time, by state, one by one; every filter stands in the address. */
 export function RunsPage() {
-  const filters = route.useSearch();
+  // The router hands on what stands in the address besides; only what can be used is.
+  const given = route.useSearch();
+  const filters = useMemo(() => readRunFilters({ ...given }), [given]);
+  const ignored = useMemo(() => ignoredFilters({ ...given }), [given]);
   const navigate = route.useNavigate();
   const [opened] = useState(Date.now);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -50,6 +53,11 @@ export function RunsPage() {
     <>
       <PageHeader title="Runs" tab="Runs" actions={<SavedViews filters={filters} onOpen={change} />} />
       <div className="space-y-4">
+        {ignored.length > 0 && (
+          <p role="status" className="rounded-md border border-line bg-sunken px-3 py-2 text-sm">
+            Not used, because it is no filter of runs: <code className="break-all">{ignored.join(", ")}</code>
+          </p>
+        )}
         <Filters filters={filters} onChange={change} />
         <Card
           title="Over time"

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { parametersOf, queryOf, spanOf } from "@/features/runs/query";
-import { readRunFilters } from "@/lib/filters";
+import { ignoredFilters, readRunFilters } from "@/lib/filters";
 
 const NOW = Date.parse("2026-11-23T06:00:30Z");
 
@@ -25,7 +25,7 @@ describe("what an address says", () => {
   });
 
   it("is left out where it cannot be used", () => {
-    expect(readRunFilters({ range: "1 year", min: -3, since: "tomorrow", name: "", tag: [7] })).toEqual({});
+    expect(readRunFilters({ range: "1 year", min: -3, since: "tomorrow", name: "", tag: [{}] })).toEqual({});
   });
 });
 
@@ -34,7 +34,38 @@ it("shows the last seven days, without subflow runs, unless told otherwise", () 
   expect(spanOf({}, NOW).until).toBe("2026-11-23T06:01:00.000Z");
 });
 
-it("reads a parameter as name and value", () => {
-  expect(parametersOf("url = a=b")).toEqual({ url: "a=b" });
+it("reads a parameter as name and value, and asks for it as runs show it", () => {
+  expect(parametersOf("url = a=b")).toEqual({ url: "'a=b'" });
   expect(parametersOf("url")).toEqual({});
+  const shown = (typed: string): string | undefined => parametersOf(`x=${typed}`)["x"];
+  expect(["5", "-0.5", "'5'", '"5"', "true", "None", "it's"].map(shown)).toEqual([
+    "5",
+    "-0.5",
+    "'5'",
+    "'5'",
+    "True",
+    "None",
+    '"it\'s"',
+  ]);
+  expect(shown('["faro", 1, {"a": null}]')).toBe("['faro', 1, {'a': None}]");
+  expect(shown("['faro']")).toBe("['faro']");
+});
+
+it("takes a version for the number of a deployment's, or for that of the code", () => {
+  expect(queryOf({ version: "3" }, NOW)).toMatchObject({ deployment_versions: [3] });
+  expect(queryOf({ version: "194eb897" }, NOW)).toMatchObject({ flow_versions: ["194eb897"] });
+});
+
+it("says which filters of an address it does not use", () => {
+  expect(ignoredFilters({ state: ["failed", "sleepy"], min: "soon", colour: "red", flow: 7 })).toEqual([
+    "state=sleepy",
+    "min=soon",
+    "colour=red",
+  ]);
+  expect(ignoredFilters({ state: "FAILED", range: "24h", top: false, max: 3 })).toEqual([]);
+  expect(readRunFilters({ state: "failed", flow: 7, parameter: 5 })).toEqual({
+    state: ["FAILED"],
+    flow: ["7"],
+    parameter: "5",
+  });
 });

@@ -15,10 +15,44 @@ export function spanOf(filters: RunFilters, now: number): { since: string; until
   return { since: filters.since ?? ago(RANGES[filters.range ?? DEFAULT_RANGE], now), until };
 }
 
+/** A value as Python writes it, which is how runs keep what is shown of their parameters. */
+function inPython(value: unknown): string {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "string") {
+    const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
+    const inner = value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+    return `${quote}${quote === "'" ? inner.replaceAll("'", "\\'") : inner}${quote}`;
+  }
+  if (Array.isArray(value)) return `[${value.map(inPython).join(", ")}]`;
+  if (typeof value === "object")
+    return `{${Object.entries(value)
+      .map(([name, one]) => `${inPython(name)}: ${inPython(one)}`)
+      .join(", ")}}`;
+  return JSON.stringify(value);
+}
+
+/** What somebody typed for a value: a number, a word of Python, something quoted or in brackets stands for itself. */
+function shownOf(typed: string): string {
+  if (/^(None|True|False|'.*'|-?\d+(\.\d+)?(e[+-]?\d+)?)$/s.test(typed)) return typed;
+  try {
+    return inPython(JSON.parse(typed));
+  } catch {
+    return /^[[{(]/.test(typed) ? typed : inPython(typed); // a list as Python shows it, or plain text
+  }
+}
+
 /** `day=2026-11-23` as the server asks for it: by name, as the short text that is shown of a value. */
 export function parametersOf(text: string): Record<string, string> {
   const [name, ...rest] = text.split("=");
-  return name === undefined || rest.length === 0 ? {} : { [name.trim()]: rest.join("=").trim() };
+  return name === undefined || rest.length === 0 ? {} : { [name.trim()]: shownOf(rest.join("=").trim()) };
+}
+
+/** The number of a deployment's version, or the version of a flow's code. */
+function versionOf(text: string): Pick<FlowRunQuery, "deployment_versions" | "flow_versions"> {
+  return /^v?\d{1,9}$/.test(text)
+    ? { deployment_versions: [Number(text.replace("v", ""))] }
+    : { flow_versions: [text] };
 }
 
 /** The server's query for what the filters of a page say. */
@@ -34,7 +68,7 @@ export function queryOf(filters: RunFilters, now: number): FlowRunQuery {
     tags_all: filters.tag,
     name_like: filters.name,
     error_like: filters.error,
-    flow_versions: filters.version === undefined ? undefined : [filters.version],
+    ...(filters.version === undefined ? {} : versionOf(filters.version)),
     created_by: filters.creator === undefined ? undefined : [filters.creator],
     parameters: filters.parameter === undefined ? undefined : parametersOf(filters.parameter),
     min_seconds: filters.min,
