@@ -80,7 +80,7 @@ def test_flows_that_a_file_only_imports_do_not_count(write):
         ("x = 1\n", ":x", MissingFlowError, "names no flow"),
         ("1 / 0\n", "", ScriptError, "division by zero"),
         ("def broken(:\n", "", ScriptError, "invalid syntax"),
-        ("import not_there_at_all\n", ":f", ScriptError, "not_there_at_all"),
+        ("import not_there_at_all\n", ":f", ScriptError, "docs/how-to/environments.md"),
     ],
 )
 def test_what_is_wrong_is_told(text, suffix, error, message, write):

@@ -180,7 +180,7 @@ class ScriptError(LevadaError):
         if isinstance(user_exc, ModuleNotFoundError):
             hint = (
                 f". Install {user_exc.name or 'it'} for the Python that loads the file. What only an environment of "
-                "the flow has is imported inside the function."
+                "the flow has is imported inside the function: docs/how-to/environments.md."
             )
         super().__init__(f"Script at {path!r} encountered an exception: {user_exc!r}{hint}")
         self.user_exc = user_exc
