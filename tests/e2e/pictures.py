@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.e2e.browser import NARROW, browser
 from tests.e2e.pages.view import View
-from tests.e2e.seed import World, seeded
+from tests.e2e.seed import World, empty, seeded
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images" / "ui"
 
@@ -31,19 +31,23 @@ def wanted(world: World) -> dict[str, str]:
         "events": "/events",
         "concurrency": "/concurrency",
         "artifacts": "/artifacts",
+        "settings": "/settings",
     }
 
 
-def take(world: World, folder: Path) -> None:
-    """Take them all, and two as on a phone."""
+def take(world: World, folder: Path, first_visit: World, guarded: World) -> None:
+    """Take them all, two as on a phone, the first page that is ever seen, and the door of a server that has one."""
     folder.mkdir(parents=True, exist_ok=True)
     with browser() as made:
         for dark in (False, True):
-            with View(made, world.url, dark=dark, width=1280) as view:
+            with View(made, world.url, dark=dark, width=1180) as view:
                 for name, path in wanted(world).items():
                     _picture(view, path, folder / f"{name}-{'dark' if dark else 'light'}.png")
+            for name, server, path in (("first-visit", first_visit, "/"), ("sign-in", guarded, "/sign-in")):
+                with View(made, server.url, dark=dark, width=1180) as view:
+                    _picture(view, path, folder / f"{name}-{'dark' if dark else 'light'}.png")
         with View(made, world.url, width=NARROW) as view:
-            for name in ("runs", "run"):
+            for name in ("dashboard", "runs", "run"):
                 _picture(view, wanted(world)[name], folder / f"{name}-phone.png")
 
 
@@ -59,8 +63,13 @@ def _picture(view: View, path: str, out: Path) -> None:
 
 def main() -> None:
     """Take the pictures of a server that is made for them."""
-    with tempfile.TemporaryDirectory(prefix="levada-pictures-") as home, seeded(Path(home)) as world:
-        take(world, FOLDER)
+    with (
+        tempfile.TemporaryDirectory(prefix="levada-pictures-") as home,
+        seeded(Path(home)) as world,
+        empty(Path(home) / "empty") as first_visit,
+        empty(Path(home) / "guarded", LEVADA_SERVER_AUTH_STRING="anna:water") as guarded,
+    ):
+        take(world, FOLDER, first_visit, guarded)
 
 
 if __name__ == "__main__":

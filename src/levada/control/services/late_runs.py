@@ -43,20 +43,21 @@ class LateRuns(Service[LateRunsConfig]):
         before = now - int(self.config.after_seconds * 1e6)
         with self.plane.store.read() as transaction:
             # Those that wait for their own retry, or are Late already, have a name of their own.
-            due = transaction.execute(
+            waiting = transaction.execute(
                 "SELECT id, expected FROM flow_runs WHERE state = 0 AND expected <= ? AND state_name IS NULL "
                 "ORDER BY expected LIMIT ?",
                 (before, self.config.batch),
             )
         marked = 0
-        for run, expected in due:
+        for run, expected in waiting:
             if self.stopping:
                 break
+            due = datetime_of(expected)
             wish = ProposedState(
                 type=StateType.SCHEDULED,
                 name="Late",
-                message=f"{self._reason(run)} It was to start at {datetime_of(expected):%Y-%m-%d %H:%M:%S} UTC.".lstrip(),
-                scheduled_time=datetime_of(expected),
+                message=f"{self._reason(run)} It was to start at {due:%Y-%m-%d %H:%M:%S} UTC.".lstrip(),
+                scheduled_time=due,
                 transition_id=f"late:{expected}",
             )
             decision = self.plane.set_flow_run_state(run, wish, by=self.name)
