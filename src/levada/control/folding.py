@@ -152,7 +152,7 @@ class _View:
         return GraphNode(
             as_uuid(map_node_id(self._picture.run, part.map_id)),
             "map",
-            calls.get(part.call, ("", None))[0],
+            calls.get(part.call, ("", None))[0].rpartition("/")[2],
             start_time=None if started is None else datetime_of(started),
             end_time=None if ended is None else datetime_of(ended),
             parents=[as_uuid(parent) for parent in sorted(parents)],

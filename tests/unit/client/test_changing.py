@@ -53,6 +53,7 @@ def test_runs_are_looked_at_together(client: SyncLevadaClient) -> None:
     assert sum(state.count for bucket in history for state in bucket.states) == 1
     assert client.read_flow_run_lateness().runs >= 0
     assert client.read_flow_run_graph(run.id).nodes == []
+    assert client.read_flow_run_graph(run.id, fold="maps").nodes == []
 
 
 def test_a_run_is_given_inputs(client: SyncLevadaClient) -> None:

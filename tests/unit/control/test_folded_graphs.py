@@ -98,9 +98,10 @@ def test_a_map_is_one_node_and_a_small_one_is_its_items(told: Told) -> None:
 
 
 def test_a_map_begins_with_its_first_item_and_ends_with_its_last(told: Told) -> None:
-    items = told.items(MAP, FOLDED_FROM, _T.RUNNING, _T.COMPLETED)
+    items = told.items(MAP, FOLDED_FROM, _T.RUNNING, _T.COMPLETED, key="shop.extract/extract")
     singles = {node.id.bytes: node for node in told.graph(fold=None).nodes}
     folded = told.nodes()[told.map_node(MAP)]
+    assert folded.label == "extract"
     assert folded.start_time == singles[items[0]].start_time
     assert folded.end_time == singles[items[-1]].end_time
     going = told.task(_T.RUNNING, map_id=MAP, map_index=FOLDED_FROM)
