@@ -5,8 +5,8 @@ import type { FlowRun } from "@/api/flowRuns";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Card } from "@/components/ui/card";
 import { GraphPanel } from "@/features/run/GraphPanel";
-import { useRunGraph } from "@/features/run/useRunGraph";
 import type { LayoutKind } from "@/graph/types";
+import { useGraph } from "@/graph/useGraph";
 import { GraphView } from "@/graph/view/GraphView";
 import { isFinal } from "@/lib/states";
 
@@ -14,7 +14,7 @@ const route = getRouteApi("/shell/runs/$run");
 
 /** What a run did, as a picture that one goes about in. The layout and what is selected stand in the address. */
 export function GraphTab({ run }: { run: FlowRun }) {
-  const { nodes, now, error, retry, opened, onOpen } = useRunGraph(run);
+  const { nodes, now, error, retry, isLoading, opened, onOpen } = useGraph(run);
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const kind: LayoutKind = search.layout ?? "time";
@@ -50,6 +50,13 @@ export function GraphTab({ run }: { run: FlowRun }) {
         });
       }}
       onEnter={(row) => void navigate({ to: "/task-runs/$task", params: { task: nodes.ids[row] ?? "" } })}
+      aside={
+        isLoading ? (
+          <span role="status" className="text-xs text-ink-3">
+            {nodes.count.toLocaleString()} are here, more are coming …
+          </span>
+        ) : undefined
+      }
       Panel={GraphPanel}
     />
   );

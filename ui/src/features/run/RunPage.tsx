@@ -1,9 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { lazy, Suspense, useMemo } from "react";
+import { lazy, Suspense, useEffect, useMemo } from "react";
 
 import { type FlowRun, flowRun, flowRunKeys, flowRunWhy, taskStateCounts } from "@/api/flowRuns";
-import { throttled, useStream } from "@/api/live";
+import { useStream } from "@/api/live";
 import { Command, CopyButton } from "@/components/Copy";
 import { Facts, Tags } from "@/components/Facts";
 import { Json } from "@/components/Json";
@@ -22,6 +22,7 @@ import { Subflows } from "@/features/run/Subflows";
 import { TaskRuns } from "@/features/run/TaskRuns";
 import { Timeline } from "@/features/run/Timeline";
 import { Counts } from "@/features/runs/History";
+import { oneAtATime } from "@/lib/oneAtATime";
 import { isFinal } from "@/lib/states";
 
 const route = getRouteApi("/shell/runs/$run");
@@ -49,15 +50,22 @@ export function RunPage() {
   const queries = useQueryClient();
   const found = useQuery(flowRun(name));
   const run = found.data;
+  const id = run?.id;
   const again = useMemo(
     () =>
-      throttled(() => {
-        void queries.invalidateQueries({ queryKey: flowRunKeys.one(name) });
-        void queries.invalidateQueries({ queryKey: ["task-runs"] });
-        void queries.invalidateQueries({ queryKey: ["graph", name] });
-      }, 900),
-    [queries, name],
+      oneAtATime(
+        () =>
+          Promise.all(
+            // The page may have been opened by the name of the run; its parts are asked for by its id.
+            [flowRunKeys.one(name), flowRunKeys.one(id ?? name), ["task-runs"], ["graph", id ?? name]].map(
+              (queryKey) => queries.invalidateQueries({ queryKey }),
+            ),
+          ),
+        900,
+      ),
+    [queries, name, id],
   );
+  useEffect(() => again.cancel, [again]);
   const ended = isFinal(run?.state_type);
   // One stream for the view: the run, and its task runs while it goes on.
   useStream(

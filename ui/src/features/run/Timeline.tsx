@@ -1,40 +1,40 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
 
 import type { FlowRun } from "@/api/flowRuns";
-import { MOST_NODES, runGraph } from "@/api/graph";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Card } from "@/components/ui/card";
-import { criticalPath, extent, type Line, lines } from "@/features/run/gantt";
+import { endOf, extent, type Line, lines } from "@/features/run/gantt";
+import { criticalPath } from "@/graph/layout/criticalPath";
+import { nameOf } from "@/graph/names";
+import { type Nodes, STATES } from "@/graph/types";
+import { useGraph } from "@/graph/useGraph";
+import { canOpen, countsOf, stateOf } from "@/graph/view/words";
 import { classes } from "@/lib/classes";
-import { useNow } from "@/lib/clock";
-import { isFinal, lookOf, stateWord } from "@/lib/states";
+import { lookOf, stateWord } from "@/lib/states";
 import { duration } from "@/lib/time";
 
 const ROW = 28;
+const INDENT = 12;
 
-/** What a run did over time: a line for each task run and subflow, one for each map. */
+/** What a run did over time, as a list: a line for each task run and subflow, one for each map. */
 export function Timeline({ run }: { run: FlowRun }) {
-  const ended = isFinal(run.state_type);
-  const found = useQuery(runGraph(run.id));
-  const clock = useNow();
-  const now = ended && run.end_time != null ? Date.parse(run.end_time) : clock.getTime();
-  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const { nodes, now, error, retry, isLoading, opened, onOpen } = useGraph(run);
   const [path, setPath] = useState(false);
-  const nodes = found.data?.nodes;
-  const all = useMemo(() => lines(nodes ?? [], opened, now), [nodes, opened, now]);
-  const critical = useMemo(() => (path ? criticalPath(nodes ?? []) : null), [path, nodes]);
-  const span = extent(all, run.start_time, now);
+  const all = useMemo(() => (nodes === null ? [] : lines(nodes, opened)), [nodes, opened]);
+  const critical = useMemo(
+    () => (path && nodes !== null ? new Set(criticalPath(nodes, now)) : null),
+    [path, nodes, now],
+  );
 
-  if (found.isPending) return <Loading rows={6} />;
-  if (found.error !== null && nodes === undefined)
-    return <Trouble problem={found.error} retry={() => void found.refetch()} />;
+  if (nodes === null)
+    return error === null ? <Loading rows={6} /> : <Trouble problem={error} retry={retry} />;
+  const span = extent(nodes, all, run.start_time, now);
   return (
     <Card
-      title={`${(nodes?.length ?? 0).toLocaleString()}${(nodes?.length ?? 0) >= MOST_NODES ? " and more" : ""} task runs and subflows over ${duration((span[1] - span[0]) / 1000)}`}
+      title={`${all.length.toLocaleString()}${isLoading ? " and more" : ""} task runs, maps and subflows over ${duration((span[1] - span[0]) / 1000)}`}
       aside={
         <label className="flex items-center gap-1.5 text-sm text-ink-2">
           <input
@@ -51,15 +51,13 @@ export function Timeline({ run }: { run: FlowRun }) {
         <Empty title="Nothing yet.">Tasks and subflows are drawn here as they are called.</Empty>
       ) : (
         <Bars
+          nodes={nodes}
+          now={now}
           all={all}
           span={span}
           critical={critical}
           opened={opened}
-          onToggle={(key) => {
-            const next = new Set(opened);
-            if (!next.delete(key)) next.add(key);
-            setOpened(next);
-          }}
+          onToggle={(row) => onOpen([row], !opened.has(row))}
         />
       )}
     </Card>
@@ -67,14 +65,16 @@ export function Timeline({ run }: { run: FlowRun }) {
 }
 
 interface BarsProps {
+  nodes: Nodes;
+  now: number;
   all: Line[];
   span: [number, number];
-  critical: Set<string> | null;
-  opened: ReadonlySet<string>;
-  onToggle: (key: string) => void;
+  critical: ReadonlySet<number> | null;
+  opened: ReadonlySet<number>;
+  onToggle: (row: number) => void;
 }
 
-function Bars({ all, span, critical, opened, onToggle }: BarsProps) {
+function Bars({ nodes, now, all, span, critical, opened, onToggle }: BarsProps) {
   const box = useRef<HTMLDivElement>(null);
   // eslint-disable-next-line react-hooks/incompatible-library -- the virtual list is made to be read at each drawing
   const list = useVirtualizer({
@@ -98,15 +98,17 @@ function Bars({ all, span, critical, opened, onToggle }: BarsProps) {
           const line = all[one.index];
           return line === undefined ? null : (
             <li
-              key={line.key}
+              key={nodes.ids[line.row]}
               className="absolute inset-x-0 top-0 flex items-center gap-2 px-3"
               style={{ height: ROW, transform: `translateY(${one.start}px)` }}
             >
-              <Name line={line} open={opened.has(line.key)} onToggle={onToggle} />
+              <Name nodes={nodes} line={line} open={opened.has(line.row)} onToggle={onToggle} />
               <Bar
-                line={line}
+                nodes={nodes}
+                now={now}
+                row={line.row}
                 span={span}
-                faint={critical !== null && !line.nodes.some((node) => critical.has(node.id))}
+                faint={critical !== null && !critical.has(line.row)}
               />
             </li>
           );
@@ -116,52 +118,78 @@ function Bars({ all, span, critical, opened, onToggle }: BarsProps) {
   );
 }
 
-function Name({ line, open, onToggle }: { line: Line; open: boolean; onToggle: (key: string) => void }) {
-  const place = "w-32 sm:w-56 shrink-0 truncate text-left text-xs";
-  const node = line.nodes[0];
-  if (line.folded) {
-    return (
-      <button
-        type="button"
-        className={classes(place, "flex items-center gap-1 font-medium")}
-        aria-expanded={open}
-        onClick={() => onToggle(line.key)}
-      >
-        {open ? <ChevronDown size={13} aria-hidden /> : <ChevronRight size={13} aria-hidden />}
-        <span className="truncate">{line.label}</span>
-      </button>
-    );
-  }
-  if (node?.kind === "flow-run" || node?.child_flow_run_id != null) {
-    return (
-      <Link
-        to="/runs/$run"
-        params={{ run: node.child_flow_run_id ?? node.id }}
-        className={classes(place, "pl-4 font-medium hover:underline")}
-      >
-        {line.label}
-      </Link>
-    );
-  }
+interface NameProps {
+  nodes: Nodes;
+  line: Line;
+  open: boolean;
+  onToggle: (row: number) => void;
+}
+
+function Name({ nodes, line: { row, depth }, open, onToggle }: NameProps) {
+  const place = "min-w-0 flex-1 truncate text-left";
+  const name = nameOf(nodes, row);
+  const child = nodes.childRuns.get(row);
+  const Chevron = open ? ChevronDown : ChevronRight;
   return (
-    <Link
-      to="/task-runs/$task"
-      params={{ task: node?.id ?? line.key }}
-      className={classes(place, "pl-4 hover:underline")}
+    <span
+      className="flex w-32 shrink-0 items-center gap-1 text-xs sm:w-56"
+      style={{ paddingLeft: depth * INDENT + (canOpen(nodes, row) ? 0 : 17) }}
     >
-      {line.label}
-    </Link>
+      {canOpen(nodes, row) && (
+        <button
+          type="button"
+          aria-expanded={open}
+          aria-label={open ? `Fold ${name}` : `Open ${name}`}
+          className="shrink-0 rounded hover:bg-sunken"
+          onClick={() => onToggle(row)}
+        >
+          <Chevron size={13} aria-hidden />
+        </button>
+      )}
+      {nodes.kinds[row] === "map" ? (
+        <span className={classes(place, "font-medium")}>{name}</span>
+      ) : child !== undefined ? (
+        <Link
+          to="/runs/$run"
+          params={{ run: child }}
+          className={classes(place, "font-medium hover:underline")}
+        >
+          {name}
+        </Link>
+      ) : (
+        <Link
+          to="/task-runs/$task"
+          params={{ task: nodes.ids[row] ?? "" }}
+          className={classes(place, "hover:underline")}
+        >
+          {name}
+        </Link>
+      )}
+    </span>
   );
 }
 
-function Bar({ line, span: [from, to], faint }: { line: Line; span: [number, number]; faint: boolean }) {
-  const words = line.states
-    .map(([type, count]) => (line.folded ? `${count} ${stateWord(type).toLowerCase()}` : stateWord(type)))
-    .join(", ");
-  if (line.start === null || line.end === null) return <span className="text-xs text-ink-3">{words}</span>;
-  const left = ((line.start - from) / (to - from)) * 100;
-  const width = ((line.end - line.start) / (to - from)) * 100;
-  const text = `${words}, ${duration((line.end - line.start) / 1000)}`;
+interface BarProps {
+  nodes: Nodes;
+  now: number;
+  row: number;
+  span: [number, number];
+  faint: boolean;
+}
+
+function Bar({ nodes, now, row, span: [from, to], faint }: BarProps) {
+  const counts = countsOf(nodes, row);
+  const parts: readonly [number, number][] = counts.length > 0 ? counts : [[nodes.states[row] ?? 255, 1]];
+  const words =
+    counts.length > 0
+      ? counts.map(([code, count]) => `${count} ${stateWord(STATES[code]).toLowerCase()}`).join(", ")
+      : stateOf(nodes, row);
+  const start = nodes.started[row] ?? NaN;
+  const end = endOf(nodes, row, now);
+  if (Number.isNaN(end)) return <span className="flex-1 text-xs text-ink-3">{words}</span>;
+  const left = ((start - from) / (to - from)) * 100;
+  const width = ((end - start) / (to - from)) * 100;
+  const text = `${words}, ${duration((end - start) / 1000)}`;
   return (
     <span className={classes("relative h-5 flex-1 rounded bg-sunken", faint && "opacity-25")}>
       <span
@@ -171,8 +199,8 @@ function Bar({ line, span: [from, to], faint }: { line: Line; span: [number, num
         role="img"
         aria-label={text}
       >
-        {line.states.map(([type, count]) => (
-          <span key={type} style={{ flex: count, background: lookOf(type).colour }} />
+        {parts.map(([code, count]) => (
+          <span key={code} style={{ flex: count, background: lookOf(STATES[code]).colour }} />
         ))}
       </span>
       <span
@@ -183,7 +211,7 @@ function Bar({ line, span: [from, to], faint }: { line: Line; span: [number, num
             : { right: `calc(${100 - left}% + 6px)` }
         }
       >
-        {duration((line.end - line.start) / 1000)}
+        {duration((end - start) / 1000)}
       </span>
     </span>
   );

@@ -1,78 +1,78 @@
 import { describe, expect, it } from "vitest";
 
-import { criticalPath, extent, lines, type Node } from "@/features/run/gantt";
+import { endOf, extent, lines } from "@/features/run/gantt";
+import { type GivenNode, GraphStore } from "@/graph/store";
+import type { Nodes } from "@/graph/types";
 
-function node(id: string, start: number, end: number | null, more: Partial<Node> = {}): Node {
-  const at = (second: number): string => new Date(second * 1000).toISOString();
+const NOW = Date.UTC(2026, 10, 22, 0, 1, 40);
+
+function node(
+  id: string,
+  start: number | null,
+  end: number | null,
+  more: Partial<GivenNode> = {},
+): GivenNode {
+  const at = (second: number | null): string | null =>
+    second === null ? null : new Date(Date.UTC(2026, 10, 22) + second * 1000).toISOString();
   return {
     id,
     kind: "task-run",
     label: id,
     start_time: at(start),
-    end_time: end === null ? null : at(end),
+    end_time: at(end),
     state_type: "COMPLETED",
     ...more,
   };
 }
 
-const NOW = 100_000;
-const MAP = Array.from({ length: 10 }, (_, index) =>
-  node(`item-${index}`, index, index + 5, {
-    map_id: "m",
-    map_index: index,
-    state_type: index === 3 ? "FAILED" : "COMPLETED",
-  }),
+function stored(...nodes: GivenNode[]): Nodes {
+  const store = new GraphStore("run");
+  store.apply({ flow_run_id: "run", nodes });
+  return store.snapshot();
+}
+
+const ITEMS = Array.from({ length: 10 }, (_, index) =>
+  node(`item-${index}`, index, index + 5, { map_id: "m", map_index: index }),
 );
 
+function names(nodes: Nodes, opened: ReadonlySet<number>): string[] {
+  return lines(nodes, opened).map(({ row, depth }) => `${"  ".repeat(depth)}${nodes.ids[row] ?? ""}`);
+}
+
 describe("lines", () => {
-  it("fold a map into one line that counts its states", () => {
-    const [first, second, ...rest] = lines([node("a", 0, 1), ...MAP], new Set(), NOW);
-    expect(first?.label).toBe("a");
-    expect(second).toMatchObject({ label: "item × 10", folded: true, start: 0, end: 14_000 });
-    expect(second?.states).toEqual([
-      ["COMPLETED", 9],
-      ["FAILED", 1],
+  it("come in the order in which they began, what has not begun last", () => {
+    expect(names(stored(node("late", null, null), node("b", 5, 6), node("a", 1, 2)), new Set())).toEqual([
+      "a",
+      "b",
+      "late",
     ]);
-    expect(rest).toEqual([]);
   });
 
-  it("show the items of a map that was opened, and of small ones", () => {
-    expect(lines(MAP, new Set(["m"]), NOW)).toHaveLength(11);
-    expect(lines(MAP.slice(0, 3), new Set(), NOW)).toHaveLength(3);
-  });
-
-  it("let what has not ended go on until now", () => {
-    const [only] = lines([node("a", 50, null)], new Set(), NOW);
-    expect(only?.end).toBe(NOW);
+  it("fold a map into one, and show its items below it when it is opened", () => {
+    const nodes = stored(node("a", 0, 1), ...ITEMS);
+    const map = nodes.kinds.indexOf("map");
+    expect(lines(nodes, new Set()).map(({ row }) => row)).toEqual([0, map]);
+    const opened = lines(nodes, new Set([map]));
+    expect(opened).toHaveLength(12);
+    expect(opened[2]).toMatchObject({ depth: 1 });
   });
 });
 
 describe("extent", () => {
   it("goes from the first beginning to the last end", () => {
-    expect(extent(lines([node("a", 3, 4), node("b", 2, 9)], new Set(), NOW), null, NOW)).toEqual([
-      2000, 9000,
-    ]);
+    const nodes = stored(node("a", 3, 4), node("b", 2, 9));
+    const [from, to] = extent(nodes, lines(nodes, new Set()), null, NOW);
+    expect(to - from).toBe(7000);
   });
 
   it("is never empty", () => {
-    const [from, to] = extent([], null, NOW);
+    const [from, to] = extent(stored(), [], null, NOW);
     expect(to).toBeGreaterThan(from);
   });
-});
 
-describe("criticalPath", () => {
-  it("follows the parent that ended last, from what ended last", () => {
-    const all = [
-      node("a", 0, 5),
-      node("b", 0, 3),
-      node("c", 5, 6, { parents: ["a", "b"] }),
-      node("d", 3, 4, { parents: ["b"] }),
-    ];
-    expect(criticalPath(all)).toEqual(new Set(["c", "a"]));
-  });
-
-  it("ends when parents go in a circle", () => {
-    const all = [node("a", 0, 5, { parents: ["b"] }), node("b", 0, 3, { parents: ["a"] })];
-    expect(criticalPath(all).size).toBe(2);
+  it("lets what has not ended go on until now", () => {
+    const nodes = stored(node("a", 50, null, { state_type: "RUNNING" }));
+    expect(endOf(nodes, 0, NOW)).toBe(NOW);
+    expect(extent(nodes, lines(nodes, new Set()), null, NOW)[1]).toBe(NOW);
   });
 });

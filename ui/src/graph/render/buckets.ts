@@ -49,8 +49,8 @@ export class Buckets {
     const touches = (place: number): boolean =>
       (x[place] ?? 0) <= right &&
       (x[place] ?? 0) + (width[place] ?? 0) >= box.x &&
-      (y[place] ?? 0) <= bottom &&
-      (y[place] ?? 0) + (height[place] ?? 0) >= box.y;
+      (y[place] ?? 0) < bottom &&
+      (y[place] ?? 0) + (height[place] ?? 0) > box.y;
     for (const place of this.tall) if (touches(place)) found(place);
     const first = this.stripeAt(box.y);
     const last = this.stripeAt(bottom);

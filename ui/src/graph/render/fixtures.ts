@@ -81,7 +81,7 @@ export function plainLayout(nodes: Nodes, kind: LayoutKind, wide = 100): Layout 
     const started = nodes.started[row] ?? START;
     x[place] = kind === "time" ? started : Math.floor(row / wide) * (NODE_WIDTH + GAP);
     y[place] = kind === "time" ? place : row % wide;
-    width[place] = kind === "time" ? (nodes.ended[row] ?? started) - started : NODE_WIDTH;
+    width[place] = kind === "time" ? ((nodes.ended[row] ?? started) || started) - started : NODE_WIDTH;
     height[place] = 1;
     right = Math.max(right, (x[place] ?? 0) + (width[place] ?? 0));
   }

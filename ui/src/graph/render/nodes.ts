@@ -4,6 +4,7 @@ import { duration } from "@/lib/time";
 
 import { nameOf } from "../names";
 import { STATES, type StateCode } from "../types";
+import { AXIS } from "./axis";
 import type { Box } from "./camera";
 import { type Palette, paintOf, type StatePaint } from "./palette";
 import { gravity, type Scene } from "./scene";
@@ -22,10 +23,11 @@ export interface Easel {
 const RADIUS = 5;
 const STRIPE = 3;
 /** Pixels from which on there is room for a second line, and for one. */
-const TWO_LINES = 30;
+const TWO_LINES = 37;
 export const ONE_LINE = 13;
 const NARROWEST = 26;
 const CHEVRON = 14;
+const NAMED_FROM = 48;
 const MARK_ONLY = 0;
 
 /** How long a node took, or what it waits for in a word. */
@@ -66,6 +68,31 @@ export function drawFrame(easel: Easel, place: number, box: Box): void {
   pen.setLineDash([4, 3]);
   pen.stroke();
   pen.setLineDash([]);
+}
+
+/** What an opened map or subflow is called, where there is no room for its card. */
+export function drawName(easel: Easel, place: number, box: Box): void {
+  const { pen, palette, scene } = easel;
+  if (box.width < NAMED_FROM || box.height < NAMED_FROM / 2) return;
+  const left = Math.max(box.x, 0) + 4;
+  pen.font = font(palette, 11, 600);
+  const text = fitted(
+    pen,
+    nameOf(scene.nodes, scene.row(place)),
+    Math.min(box.x + box.width, easel.across) - left - 12,
+  );
+  if (text === "") return;
+  const top = Math.max(box.y, scene.overTime ? AXIS : 0) + 4;
+  pen.fillStyle = palette.surface;
+  pen.globalAlpha = 0.9;
+  pen.beginPath();
+  pen.roundRect(left, top, widthOf(pen, text) + 12, 18, 4);
+  pen.fill();
+  pen.globalAlpha = 1;
+  pen.fillStyle = palette.ink;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillText(text, left + 6, top + 9.5);
 }
 
 /** A card: a stripe of its state, its name, and below how long it took or how many items are in which state. */

@@ -5,7 +5,7 @@ import { drawAxis, drawGridLines } from "./axis";
 import { type Box, type Camera, visible } from "./camera";
 import { Density } from "./density";
 import { type Curve, curve, head, trace } from "./edges";
-import { drawBar, drawCard, drawFrame, type Easel, histogram, ONE_LINE, shares } from "./nodes";
+import { drawBar, drawCard, drawFrame, drawName, type Easel, histogram, ONE_LINE, shares } from "./nodes";
 import { type Palette, paintOf } from "./palette";
 import { BAR_ROW, CARD_ROW, CARD_WIDTH, inRow, type Scene } from "./scene";
 
@@ -33,7 +33,11 @@ export interface Drawn {
 /** More nodes than these on the screen are drawn as a raster, and as cards without words. */
 const RASTER_FROM = 6000;
 const WORDS_UP_TO = 900;
+/** Pixels from which on a node has words also among many. */
+const WORDS_FROM = 70;
 const LOWEST = 2.2;
+/** Pixels of a row from which on also many nodes are told apart. */
+const CELLS_FROM = 9;
 /** Edges are drawn up to so many; the more there are the fainter. */
 const MOST_EDGES = 2500;
 const BACK = 0.22;
@@ -65,6 +69,7 @@ export class Painting {
       this.density.draw(pen, scene, places, camera, width, height, now, palette, () => false);
       if (marks.critical !== null || marks.matches !== null || marks.states !== null)
         this.again(pen, scene, places, camera, width, height, now, palette, dims);
+      for (const [place, box] of seenFrames(scene, camera, width, height)) drawName(ground, place, box);
     } else {
       frames(ground, camera, width, height);
       edges = faintEdges(ground, places, screen, marks, width, height);
@@ -99,7 +104,8 @@ export class Painting {
 function levelOf(scene: Scene, camera: Camera, count: number): Level {
   const high = (camera.sy / scene.fullY) * (scene.overTime ? BAR_ROW : CARD_ROW);
   const wide = scene.overTime ? Infinity : (camera.sx / scene.fullX) * CARD_WIDTH;
-  if (count > RASTER_FROM || high < LOWEST) return count > 400 ? "far" : "middle";
+  if (count > (high < CELLS_FROM ? RASTER_FROM : RASTER_FROM * 2) || high < LOWEST)
+    return count > 400 ? "far" : "middle";
   return count > WORDS_UP_TO || high < ONE_LINE - 3 || wide < 36 ? "middle" : "near";
 }
 
@@ -126,13 +132,21 @@ function backOf(scene: Scene, marks: Marks): (place: number) => boolean {
   };
 }
 
-/** Behind what is opened; outer ones first. */
+/** Frames on the screen, outer ones first. */
+function seenFrames(
+  scene: Scene,
+  camera: Camera,
+  width: number,
+  height: number,
+): [place: number, box: Box][] {
+  return [...scene.frames]
+    .map(([place, box]): [number, Box] => [place, onScreen(box, camera)])
+    .filter(([, box]) => box.x < width && box.y < height && box.x + box.width > 0 && box.y + box.height > 0)
+    .sort(([, one], [, other]) => other.width * other.height - one.width * one.height);
+}
+
 function frames(easel: Easel, camera: Camera, width: number, height: number): void {
-  const seen = [...easel.scene.frames]
-    .map(([place, box]) => ({ place, box: onScreen(box, camera) }))
-    .filter(({ box }) => box.x < width && box.y < height && box.x + box.width > 0 && box.y + box.height > 0);
-  seen.sort((one, other) => other.box.width * other.box.height - one.box.width * one.box.height);
-  for (const { place, box } of seen) drawFrame(easel, place, box);
+  for (const [place, box] of seenFrames(easel.scene, camera, width, height)) drawFrame(easel, place, box);
 }
 
 /** Edges between what is seen, fainter the more there are; those of one node are drawn over them. */
@@ -148,7 +162,7 @@ function faintEdges(
   for (const place of places) {
     scene.linksOf(place, (other, leads) => {
       // An edge that only comes in is drawn by the node that it leaves, when that is seen.
-      if (lines.length >= MOST_EDGES || !leads) return;
+      if (lines.length >= MOST_EDGES || !leads || scene.crossesMap(place, other)) return;
       const line = curve(screen(place), screen(other));
       if (Math.max(line.fromX, line.toX) < 0 || Math.min(line.fromX, line.toX) > width) return;
       if (Math.max(line.fromY, line.toY) < 0 || Math.min(line.fromY, line.toY) > height) return;
@@ -186,10 +200,15 @@ function blocks(
   const { pen, palette, scene } = easel;
   const groups = new Map<number, Box[]>();
   const maps: { box: Box; place: number; back: boolean }[] = [];
+  const large: number[] = [];
   for (const place of places) {
     const found = screen(place);
     const box = { ...found, width: Math.max(found.width, 1.5), height: Math.max(found.height, 1) };
     const back = dims(place);
+    if (box.width >= WORDS_FROM && box.height > ONE_LINE && large.length < WORDS_UP_TO) {
+      large.push(place);
+      continue;
+    }
     if (box.width > 12 && box.height > 3 && scene.nodes.histograms.has(scene.row(place))) {
       maps.push({ box, place, back });
       continue;
@@ -210,7 +229,7 @@ function blocks(
     pen.globalAlpha = back ? BACK : 1;
     histogram(easel, box, shares(scene, scene.row(place)), false);
   }
-  pen.globalAlpha = 1;
+  details(easel, large, screen, dims);
 }
 
 function details(

@@ -31,6 +31,8 @@ const NEARER = 2.2;
 const HIGHER = 1.5;
 /** Pixels around a point within which a node is meant. */
 const REACH = 4;
+/** Part of the full size at which names can be read. */
+const READABLE = 0.5;
 /** How much more of one way than of the other the whole may be scaled. */
 const UNEVEN = 2;
 /** Pixels at the right for names beside the last bars. */
@@ -53,7 +55,7 @@ export class GraphRenderer {
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private flight: { from: Camera; to: Camera; began: number } | undefined;
-  private covered = 0;
+  private covered = { right: 0, bottom: 0 };
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -95,9 +97,9 @@ export class GraphRenderer {
     this.draw();
   }
 
-  /** Pixels at the right that a panel covers. */
-  cover(pixels: number): void {
-    this.covered = pixels;
+  /** What a panel covers, so that nothing is brought behind it. */
+  cover(right: number, bottom: number): void {
+    this.covered = { right, bottom };
   }
 
   pan(byX: number, byY: number): void {
@@ -130,8 +132,9 @@ export class GraphRenderer {
     if (scene === undefined || place < 0) return;
     const box = scene.box(place, this.clock());
     const now = this.flight?.to ?? this.camera;
-    const sy = Math.max(now.sy, scene.fullY * 0.8);
-    let sx = Math.max(now.sx, scene.overTime ? now.sx : scene.fullX * 0.8);
+    // Near enough already: one who walks does not want to be shaken.
+    const sy = now.sy >= scene.fullY * READABLE ? now.sy : scene.fullY * 0.9;
+    let sx = scene.overTime || now.sx >= scene.fullX * READABLE ? now.sx : scene.fullX * 0.9;
     // Over time a short task is brought to some width, a long one into the screen.
     if (scene.overTime)
       sx = clamp(
@@ -143,8 +146,8 @@ export class GraphRenderer {
     const inside =
       at.x >= 0 &&
       at.y >= AXIS &&
-      at.x + Math.min(at.width, 60) <= this.width - this.covered &&
-      at.y + at.height <= this.height;
+      at.x + Math.min(at.width, 60) <= this.width - this.covered.right &&
+      at.y + at.height <= this.height - this.covered.bottom;
     if (inside && sy === now.sy && sx <= now.sx * 1.001) return;
     this.follows = false;
     const seen = { ...box, width: Math.min(box.width, (this.width * 0.8) / sx) };
@@ -250,7 +253,7 @@ export class GraphRenderer {
   private insets(): Insets {
     const top = this.scene?.overTime === true ? AXIS + 8 : 16;
     const right = this.scene?.overTime === true && this.width > 600 ? BESIDE : 16;
-    return { left: 16, top, right: right + this.covered, bottom: 16 };
+    return { left: 16, top, right: right + this.covered.right, bottom: 16 + this.covered.bottom };
   }
 
   private room(): [number, number] {

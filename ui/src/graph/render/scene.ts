@@ -30,7 +30,8 @@ export class Scene {
   readonly overTime: boolean;
   /** By the place of what is opened: the box around it and all that it holds. */
   readonly frames: ReadonlyMap<number, Box>;
-  private readonly all: readonly number[];
+  /** All places, row by row from left to right. */
+  readonly all: readonly number[];
   private readonly edgeStarts: Int32Array;
   private readonly edgeEnds: Int32Array;
 
@@ -54,7 +55,9 @@ export class Scene {
         going.push(place);
     }
     this.going = going;
-    this.all = Array.from(layout.shown, (_, place) => place);
+    const all: number[] = [];
+    this.buckets.within(layout.extent, (place) => all.push(place));
+    this.all = all;
     this.origin = Number.isNaN(origin) ? 0 : origin;
     this.fullX = CARD_WIDTH / NODE_WIDTH;
     this.fullY = this.overTime ? BAR_ROW : CARD_ROW;
@@ -131,6 +134,18 @@ export class Scene {
     const started = this.nodes.started[row] ?? NaN;
     if (Number.isNaN(started) || !Number.isNaN(this.nodes.ended[row] ?? NaN)) return 0;
     return isOpen(this.nodes.states[row] ?? UNKNOWN_STATE) ? now - started : 0;
+  }
+
+  /** Whether an edge leads into or out of an opened map: each of its items has one, and all say the same. */
+  crossesMap(from: number, to: number): boolean {
+    const one = this.mapOf(from);
+    const other = this.mapOf(to);
+    return one !== other;
+  }
+
+  private mapOf(place: number): number {
+    const holder = this.nodes.holders[this.row(place)] ?? -1;
+    return holder >= 0 && this.nodes.kinds[holder] === "map" ? holder : -1;
   }
 
   private framed(): Map<number, Box> {

@@ -15,13 +15,17 @@ interface GraphCanvasProps {
   /** The node under the pointer that was clicked; -1: none. */
   onClick: (row: number) => void;
   onDouble: (row: number) => void;
-  /** Pixels at the right that a panel covers. */
-  covered: number;
+  /** Whether a panel covers a part: at the right, on a phone below. */
+  covered: boolean;
   /** Told after each picture, for the small map. */
   onDrawn?: (renderer: GraphRenderer) => void;
   ref?: Ref<GraphRenderer | null>;
   children?: ReactNode;
 }
+
+/** Pixels of the panel with its margin, and what part of a phone's picture it takes. */
+const PANEL = 336;
+const PANEL_SHARE = 0.55;
 
 /** The picture itself, moved by fingers, mouse and wheel. Keys are the business of who shows it. */
 export function GraphCanvas({
@@ -70,7 +74,12 @@ export function GraphCanvas({
 
   useImperativeHandle<GraphRenderer | null, GraphRenderer | null>(ref, () => renderer, [renderer]);
   useEffect(() => renderer?.recolour(readPalette()), [renderer, dark, palette]);
-  useEffect(() => renderer?.cover(covered), [renderer, covered]);
+  useEffect(() => {
+    const isNarrow = matchMedia("(width < 40rem)").matches;
+    if (!covered) renderer?.cover(0, 0);
+    else if (isNarrow) renderer?.cover(0, renderer.height * PANEL_SHARE);
+    else renderer?.cover(PANEL, 0);
+  }, [renderer, covered]);
   useEffect(() => renderer?.show(scene), [renderer, scene]);
   useEffect(() => renderer?.mark({ ...marks, hovered: under.row }), [renderer, marks, under.row]);
 

@@ -14,7 +14,7 @@ import { Minimap, type MinimapHandle } from "./Minimap";
 import { holdersOf, matching } from "./search";
 import { Toolbar } from "./Toolbar";
 import { step } from "./walk";
-import { inWords, totals } from "./words";
+import { canOpen, inWords, totals } from "./words";
 import { ZOOM_STEP, ZoomButtons } from "./ZoomButtons";
 
 interface GraphViewProps {
@@ -47,20 +47,25 @@ export interface PanelProps {
   onGo: (row: number) => void;
 }
 
-const PANEL = 336;
+/** Milliseconds after which a layout of something that goes on is made anew, although nothing was told. */
+const AGAIN_MS = 10_000;
 const NOTHING: ReadonlySet<StateCode> = new Set();
 
 /** A graph with all that one does with it. */
 export function GraphView(props: GraphViewProps) {
   const { nodes, now, kind, opened, onOpen, selected, onSelect, Panel } = props;
-  const wish = useMemo<LayoutWish>(() => ({ kind, opened, now }), [kind, opened, now]);
+  // What goes on grows by itself; only after a while there is too little room for it.
+  const [laid, setLaid] = useState({ nodes, now });
+  if (laid.nodes !== nodes || Math.abs(now - laid.now) > AGAIN_MS) setLaid({ nodes, now });
+  const asOf = laid.now;
+  const wish = useMemo<LayoutWish>(() => ({ kind, opened, now: asOf }), [kind, opened, asOf]);
   const layout = useLayout(nodes, wish);
   const scene = useMemo(
     () => (layout === null ? null : new Scene(nodes, layout, opened)),
     [nodes, layout, opened],
   );
   const [path, setPath] = useState(false);
-  const critical = useMemo(() => (path ? new Set(criticalPath(nodes, now)) : null), [path, nodes, now]);
+  const critical = useMemo(() => (path ? new Set(criticalPath(nodes, asOf)) : null), [path, nodes, asOf]);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const found = useMemo(() => matching(nodes, text), [nodes, text]);
@@ -171,7 +176,7 @@ export function GraphView(props: GraphViewProps) {
               ref={renderer}
               scene={scene}
               marks={marks}
-              covered={selected >= 0 ? PANEL : 0}
+              covered={selected >= 0}
               onClick={(row) => {
                 focus.current?.focus({ preventScroll: true });
                 onSelect(row);
@@ -217,11 +222,6 @@ export function GraphView(props: GraphViewProps) {
       </p>
     </div>
   );
-}
-
-/** Whether a node has something in it that can be shown. */
-export function canOpen(nodes: Nodes, row: number): boolean {
-  return nodes.kinds[row] === "map" || nodes.childRuns.has(row);
 }
 
 /** What is selected, for who does not see it. */

@@ -37,8 +37,17 @@ export function Minimap({ scene, onLook, ref }: MinimapProps) {
     const colours = readPalette();
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     pen.clearRect(0, 0, WIDTH, HEIGHT);
-    const all = Array.from(scene.layout.shown, (_, place) => place);
-    new Density().draw(pen, scene, all, { x, y, sx, sy }, WIDTH, HEIGHT, Date.now(), colours, () => false);
+    new Density().draw(
+      pen,
+      scene,
+      scene.all,
+      { x, y, sx, sy },
+      WIDTH,
+      HEIGHT,
+      Date.now(),
+      colours,
+      () => false,
+    );
   }, [scene, dark, palette]);
 
   const follow = useCallback(

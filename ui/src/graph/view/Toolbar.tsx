@@ -111,7 +111,7 @@ export function IconButton({ label, disabled = false, onClick, children }: IconB
   );
 }
 
-function Finder({ search, onSearch, onFound }: ToolbarProps) {
+function Finder({ search, onSearch, onFound, canOpen }: ToolbarProps) {
   const count = useId();
   return (
     <div className="flex min-w-40 flex-1 items-center gap-1 sm:max-w-72">
@@ -133,7 +133,9 @@ function Finder({ search, onSearch, onFound }: ToolbarProps) {
       <span id={count} role="status" className="shrink-0 text-xs whitespace-nowrap text-ink-2">
         {search.found !== null &&
           (search.found === 0
-            ? "none"
+            ? canOpen
+              ? "none in what is open"
+              : "none"
             : `${(search.at + 1).toLocaleString()} of ${search.found.toLocaleString()}`)}
       </span>
       {search.found !== null && search.found > 1 && (

@@ -7,6 +7,11 @@ import { gravity } from "../render/scene";
 import { nameOf } from "../names";
 import { type Nodes, STATES, type StateCode, UNKNOWN_STATE } from "../types";
 
+/** Whether a node has something in it that can be shown. */
+export function canOpen(nodes: Nodes, row: number): boolean {
+  return nodes.kinds[row] === "map" || nodes.childRuns.has(row);
+}
+
 export function stateOf(nodes: Nodes, row: number): string {
   const type = STATES[nodes.states[row] ?? UNKNOWN_STATE];
   return type === undefined ? "Not begun" : stateWord(type);
