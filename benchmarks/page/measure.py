@@ -38,7 +38,7 @@ class Plan:
 
 
 QUICK = Plan(("sqlite",), 10_000, 10, 1, 1, 20, 3)
-FULL = Plan(("sqlite", "postgresql"), 100_000, 10, 1, 3, 50, 10)
+FULL = Plan(("sqlite", "postgresql"), 100_000, 10, 1, 3, 50, 5)
 LONG = Plan(("postgresql",), 1_000_000, 10, None, 3, 50, 0)
 
 
