@@ -10,7 +10,7 @@ import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Select } from "@/components/ui/input";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 import { shortTime } from "@/lib/time";
 
 interface ArtifactPanelProps {

@@ -9,7 +9,7 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Switch } from "@/components/ui/switch";
 import { kindOf, occupancyOf } from "@/features/concurrency/occupancy";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 import { classes } from "@/lib/classes";
 
 const SHOWN = 20;

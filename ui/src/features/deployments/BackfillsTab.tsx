@@ -9,7 +9,7 @@ import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { BackfillDialog } from "@/features/deployments/BackfillDialog";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 
 /** Ranges of times gone by that were run again, and how far they are. */
 export function BackfillsTab({ deployment }: { deployment: Deployment }) {

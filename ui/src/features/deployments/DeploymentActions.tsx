@@ -7,7 +7,7 @@ import { type Deployment, useChangeDeployment, useDeleteDeployment } from "@/api
 import { Button } from "@/components/ui/button";
 import { Menu, MenuItem } from "@/components/ui/menu";
 import { RunDialog } from "@/features/deployments/RunDialog";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 
 export function DeploymentActions({ deployment }: { deployment: Deployment }) {
   const [running, setRunning] = useState(false);

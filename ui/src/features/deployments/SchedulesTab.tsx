@@ -9,7 +9,7 @@ import { Card } from "@/components/ui/card";
 import { Switch } from "@/components/ui/switch";
 import { ScheduleDialog } from "@/features/deployments/ScheduleDialog";
 import { ruleOf, zoneOf } from "@/features/deployments/timing";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 
 export function SchedulesTab({ deployment }: { deployment: Deployment }) {
   const [editing, setEditing] = useState<Schedule | "new" | null>(null);

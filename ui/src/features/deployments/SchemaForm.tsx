@@ -1,3 +1,4 @@
+import { JsonEditor } from "@/components/JsonEditor";
 import { Field, Input, Select, TextArea } from "@/components/ui/input";
 import type { FormField, FormProblems, FormValues } from "@/features/deployments/schemaForm";
 
@@ -86,11 +87,12 @@ function SchemaField({ field, text, problem, onChange }: SchemaFieldProps) {
             );
           case "json":
             return (
-              <TextArea
-                {...shared}
-                rows={Math.min(8, text.split("\n").length + 1)}
-                spellCheck={false}
-                onChange={(event) => onChange(event.target.value)}
+              <JsonEditor
+                id={shared.id}
+                label={labelOf(field)}
+                describedBy={shared["aria-describedby"]}
+                value={text}
+                onChange={onChange}
               />
             );
           case "text":

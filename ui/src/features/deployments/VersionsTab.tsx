@@ -14,7 +14,7 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Select } from "@/components/ui/input";
 import { shownValue, versionDifferences } from "@/features/deployments/versionDiff";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 
 /** What was deployed, newest first: which of it is live, and what two of them say differently. */
 export function VersionsTab({ deployment }: { deployment: Deployment }) {

@@ -1,10 +1,11 @@
 import { type SyntheticEvent, useState } from "react";
 
 import { useChangePool, type WorkPool } from "@/api/pools";
+import { JsonEditor } from "@/components/JsonEditor";
 import { Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
-import { Field, Input, TextArea } from "@/components/ui/input";
+import { Field, Input } from "@/components/ui/input";
 
 /** What the text of a template says, or why it is none. */
 function readTemplate(text: string): { value: Record<string, unknown> | null } | { problem: string } {
@@ -102,11 +103,12 @@ export function EditPool({ pool, onClose }: { pool: WorkPool; onClose: () => voi
           problem={"problem" in read ? read.problem : undefined}
         >
           {(ids) => (
-            <TextArea
-              {...ids}
-              rows={10}
+            <JsonEditor
+              id={ids.id}
+              label="Base job template (JSON)"
+              describedBy={ids["aria-describedby"]}
               value={template}
-              onChange={(event) => setTemplate(event.target.value)}
+              onChange={setTemplate}
             />
           )}
         </Field>

@@ -5,7 +5,7 @@ import { Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 
 interface EditQueueProps {
   pool: string;

@@ -12,7 +12,7 @@ import { PageHeader } from "@/components/PageHeader";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 import { EditPool } from "@/features/pools/EditPool";
 import { PoolDeployments } from "@/features/pools/PoolDeployments";
 import { PoolQueues } from "@/features/pools/PoolQueues";

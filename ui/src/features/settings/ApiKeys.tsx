@@ -8,7 +8,7 @@ import { Ago } from "@/components/Moment";
 import { Empty, Loading, Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 import { MakeApiKey } from "@/features/settings/MakeApiKey";
 
 /** Keys by which programs and people say who they are. */

@@ -1,10 +1,11 @@
 import { type SubmitEvent, useState } from "react";
 
 import { useSaveVariable, type Variable } from "@/api/variables";
+import { JsonEditor } from "@/components/JsonEditor";
 import { Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
-import { Field, Input, TextArea } from "@/components/ui/input";
+import { Field, Input } from "@/components/ui/input";
 import { readTags, readValue } from "@/features/variables/form";
 
 interface EditVariableProps {
@@ -57,12 +58,12 @@ export function EditVariable({ variable, onClose }: EditVariableProps) {
           hint='For example 42, "eu-west-1" or {"retries": 3}. Not for secrets: everybody here can read it.'
         >
           {(ids) => (
-            <TextArea
-              {...ids}
-              rows={8}
-              spellCheck={false}
+            <JsonEditor
+              id={ids.id}
+              label="Value, as JSON"
+              describedBy={ids["aria-describedby"]}
               value={text}
-              onChange={(event) => setText(event.target.value)}
+              onChange={setText}
             />
           )}
         </Field>

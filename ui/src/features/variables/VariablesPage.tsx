@@ -12,7 +12,7 @@ import { Rows } from "@/components/Rows";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Input } from "@/components/ui/input";
-import { Confirm } from "@/features/pools/Confirm";
+import { Confirm } from "@/components/Confirm";
 import { EditVariable } from "@/features/variables/EditVariable";
 import { matches } from "@/features/variables/form";
 
