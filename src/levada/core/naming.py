@@ -76,7 +76,7 @@ def check_name(kind: str, name: str) -> str:
 
     Raises:
         TypeError: the name is not text.
-        InvalidNameError: it is empty, or contains one of the characters in `BANNED`.
+        InvalidNameError: it is empty, or contains one of the characters in `BANNED` or one that cannot be seen.
     """
     if not isinstance(name, str):
         raise TypeError(f"The name of a {kind} must be text, got {name!r}.")
@@ -85,6 +85,10 @@ def check_name(kind: str, name: str) -> str:
     if any(char in BANNED for char in name):
         raise InvalidNameError(
             f"Name {name!r} contains an invalid character: a {kind} may have none of {list(BANNED)}."
+        )
+    if not name.isprintable():
+        raise InvalidNameError(
+            f"Name {name!r} contains a line break or another character that cannot be seen: a {kind} may have none."
         )
     return name
 

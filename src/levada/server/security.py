@@ -27,7 +27,7 @@ HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
                 b"default-src 'none'",
                 b"script-src 'self'",
                 b"style-src 'self' 'unsafe-inline'",
-                b"img-src 'self' data:",
+                b"img-src 'self' data: https: http:",  # of artifacts, which name their images by address
                 b"font-src 'self'",
                 b"connect-src 'self'",
                 b"form-action 'self'",

@@ -120,10 +120,10 @@ export function useForgetWorker(poolName: string, worker: string) {
 }
 
 /** Give a waiting run another priority, or put it into another queue. */
-export function useMoveRun(run: string) {
+export function useMoveRun(manner: Manner = {}) {
   return useChange(
-    (body: Schemas["Move"]) =>
+    ({ run, ...body }: Schemas["Move"] & { run: string }) =>
       asked(api.POST("/api/flow_runs/{run}/move", { params: { path: { run } }, body })),
-    { quiet: true },
+    manner,
   );
 }

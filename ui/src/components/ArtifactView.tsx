@@ -1,4 +1,4 @@
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 
 import { Json } from "@/components/Json";
 import { Loading } from "@/components/Notices";
@@ -67,7 +67,12 @@ export function ArtifactView({ type, data }: { type: string; data: unknown }) {
       return source === null ? (
         <Json value={data} />
       ) : (
-        <img src={source} alt="What the artifact shows" className="max-h-[60vh] max-w-full" />
+        <img
+          src={source}
+          alt="What the artifact shows"
+          referrerPolicy="no-referrer"
+          className="max-h-[60vh] max-w-full"
+        />
       );
     }
     case "progress": {
@@ -91,16 +96,41 @@ export function ArtifactView({ type, data }: { type: string; data: unknown }) {
 
 const MOST_ROWS = 500;
 
-function Table({ rows }: { rows: Row[] }) {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+/** Two cells in order: numbers by size, everything else as people would sort text; what is missing last. */
+export function compareCells(one: unknown, other: unknown): number {
+  if (one == null || other == null) return Number(one == null) - Number(other == null);
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  return text(one).localeCompare(text(other), undefined, { numeric: true });
+}
+
+function Table({ rows: given }: { rows: Row[] }) {
+  const columns = [...new Set(given.flatMap((row) => Object.keys(row)))];
+  const [order, setOrder] = useState<{ column: string; down: boolean } | null>(null);
+  const rows = useMemo(() => {
+    if (order === null) return given;
+    const sorted = given.toSorted((one, other) => compareCells(one[order.column], other[order.column]));
+    return order.down ? sorted.reverse() : sorted;
+  }, [given, order]);
+  const press = (column: string): void =>
+    setOrder(
+      order?.column === column ? (order.down ? null : { column, down: true }) : { column, down: false },
+    );
   return (
     <div className="overflow-x-auto">
       <table className="w-full text-left text-sm">
         <thead>
           <tr className="border-b border-line">
             {columns.map((column) => (
-              <th key={column} scope="col" className="px-2 py-1 font-medium">
-                {column}
+              <th
+                key={column}
+                scope="col"
+                className="px-2 py-1 font-medium"
+                aria-sort={order?.column !== column ? "none" : order.down ? "descending" : "ascending"}
+              >
+                <button type="button" className="hover:underline" onClick={() => press(column)}>
+                  {column}
+                  {order?.column === column && <span aria-hidden> {order.down ? "↓" : "↑"}</span>}
+                </button>
               </th>
             ))}
           </tr>

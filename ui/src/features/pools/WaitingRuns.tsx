@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { ArrowDown, ArrowUp, GripVertical } from "lucide-react";
 import { type SyntheticEvent, useEffect, useMemo, useState } from "react";
 
 import type { FlowRun } from "@/api/flowRuns";
@@ -13,8 +14,13 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input, Select } from "@/components/ui/input";
+import { dropped } from "@/features/pools/order";
+import { classes } from "@/lib/classes";
 
 const SHOWN = 200;
+
+/** By which a dragged run is told from whatever else may be dragged over this page. */
+const DRAGGED = "application/x-levada-run";
 
 /** Runs that wait in a pool, in the order in which workers will get them. */
 export function WaitingRuns({ pool }: { pool: WorkPool }) {
@@ -55,7 +61,7 @@ export function WaitingRuns({ pool }: { pool: WorkPool }) {
       <Rows
         items={runs}
         keyOf={(run) => run.id}
-        row={(run) => <WaitingRow run={run} place={runs.indexOf(run) + 1} onMove={() => setMoving(run)} />}
+        row={(run) => <WaitingRow run={run} runs={runs} onMove={() => setMoving(run)} />}
         label="Waiting runs"
         height={45}
         className="max-h-96 overflow-auto"
@@ -69,10 +75,52 @@ export function WaitingRuns({ pool }: { pool: WorkPool }) {
   );
 }
 
-function WaitingRow({ run, place, onMove }: { run: FlowRun; place: number; onMove: () => void }) {
+/** A run in line: dragged onto another one, or moved by its arrows, it takes its place there. */
+function WaitingRow({ run, runs, onMove }: { run: FlowRun; runs: FlowRun[]; onMove: () => void }) {
+  const place = runs.indexOf(run);
+  const [over, setOver] = useState(false);
+  const move = useMoveRun();
+  const put = (from: string, onto: string | undefined): void => {
+    const where = onto === undefined ? null : dropped(runs, from, onto);
+    const own = runs.find((one) => one.id === from);
+    if (where === null || own === undefined) return;
+    move.mutate({
+      run: from,
+      priority: where.priority,
+      ...(where.queue === own.work_queue_name ? {} : { queue: where.queue }),
+    });
+  };
   return (
-    <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 text-sm">
-      <span className="w-7 text-right text-xs text-ink-3 tabular-nums">{place}</span>
+    <div
+      className={classes(
+        "flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 text-sm",
+        over && "bg-accent-soft",
+        move.isPending && "opacity-50",
+      )}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes(DRAGGED)) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        put(event.dataTransfer.getData(DRAGGED), run.id);
+      }}
+    >
+      <span
+        draggable
+        className="-ml-2 cursor-grab text-ink-3"
+        title="Drag it to where it shall stand"
+        onDragStart={(event) => {
+          event.dataTransfer.setData(DRAGGED, run.id);
+          event.dataTransfer.effectAllowed = "move";
+        }}
+      >
+        <GripVertical size={14} aria-hidden />
+      </span>
+      <span className="w-5 text-right text-xs text-ink-3 tabular-nums">{place + 1}</span>
       <Link to="/runs/$run" params={{ run: run.id }} className="min-w-32 flex-1 truncate hover:underline">
         <span className="text-ink-2">{run.flow_name}</span>
         <span className="text-ink-3"> / </span>
@@ -84,9 +132,31 @@ function WaitingRow({ run, place, onMove }: { run: FlowRun; place: number; onMov
       <span className="w-20 text-right text-xs text-ink-2">
         <Ago at={run.expected_start_time} />
       </span>
-      <Button size="small" look="ghost" onClick={onMove}>
-        Move …
-      </Button>
+      <span className="flex">
+        <Button
+          size="icon"
+          look="ghost"
+          className="size-7"
+          aria-label={`Let ${run.name} be taken before the one above`}
+          disabled={place === 0 || move.isPending}
+          onClick={() => put(run.id, runs[place - 1]?.id)}
+        >
+          <ArrowUp size={13} />
+        </Button>
+        <Button
+          size="icon"
+          look="ghost"
+          className="size-7"
+          aria-label={`Let ${run.name} be taken after the one below`}
+          disabled={place === runs.length - 1 || move.isPending}
+          onClick={() => put(run.id, runs[place + 1]?.id)}
+        >
+          <ArrowDown size={13} />
+        </Button>
+        <Button size="small" look="ghost" onClick={onMove}>
+          Move …
+        </Button>
+      </span>
     </div>
   );
 }
@@ -94,11 +164,11 @@ function WaitingRow({ run, place, onMove }: { run: FlowRun; place: number; onMov
 function MoveRun({ run, queues, onClose }: { run: FlowRun; queues: string[]; onClose: () => void }) {
   const [priority, setPriority] = useState(String(run.priority ?? 0));
   const [queue, setQueue] = useState(run.work_queue_name ?? "");
-  const move = useMoveRun(run.id);
+  const move = useMoveRun({ quiet: true });
   const send = (event: SyntheticEvent): void => {
     event.preventDefault();
     move.mutate(
-      { priority: Number(priority), ...(queue === run.work_queue_name ? {} : { queue }) },
+      { run: run.id, priority: Number(priority), ...(queue === run.work_queue_name ? {} : { queue }) },
       { onSuccess: onClose },
     );
   };
