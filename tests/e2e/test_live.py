@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from levada import get_client
 from levada.settings import temporary_settings
@@ -50,3 +51,23 @@ def started(port: int, env: dict[str, str]) -> Server:
     server.wait()
     threading.Thread(target=server.process.stdout.read, daemon=True).start()
     return server
+
+
+def test_a_tab_that_was_open_while_the_server_got_another_version_loads_itself_anew(world, chromium) -> None:
+    with View(chromium, world.url) as view:
+        view.open("/runs")
+        missing: list[str] = []
+
+        def refuse(route: Route) -> None:
+            # What a server of another version does not have; after the page was loaded anew it asks for what there is.
+            if missing:
+                route.continue_()
+            else:
+                missing.append(route.request.url)
+                route.fulfill(status=404, body="There is no such file.")
+
+        view.page.route(re.compile("/assets/VariablesPage.*[.]js"), refuse)
+        view.page.keyboard.press("g")
+        view.page.keyboard.press("v")
+        expect(view.page.get_by_role("heading", name="Variables")).to_be_visible(timeout=SOON)
+        assert missing

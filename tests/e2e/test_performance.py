@@ -10,7 +10,7 @@ from tests.e2e.browser import browser
 from tests.e2e.seed import empty
 
 LONG = os.environ.get("LEVADA_E2E") == "long"
-HEAVY = {"Dashboard", "Runs", "a run's graph, 5,000 tasks", "a run's logs, 50,000 lines", "a deployment"}
+HEAVY = {"Dashboard", "Runs", "a run's graph, 5,000 tasks"}
 """The short form opens these."""
 MOST_REQUESTS = 8
 MOST_STREAMS = 1

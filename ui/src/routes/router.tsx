@@ -178,6 +178,18 @@ export const router = createRouter({
   defaultErrorComponent: ({ error, reset }) => <Trouble problem={error} retry={reset} />,
 });
 
+/** Milliseconds within which a page is not loaded anew twice: what is missing then is really missing. */
+const RELOAD_MS = 10_000;
+const RELOADED = "levada.reloaded";
+
+// A tab that was open while the server got another version asks for parts that are not there any more.
+window.addEventListener("vite:preloadError", (event) => {
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0) < RELOAD_MS) return;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  event.preventDefault();
+  location.reload();
+});
+
 // In the middle of a page: who signs in again goes on where they were.
 whenSignedOut(() => {
   const { href, pathname } = router.state.location;

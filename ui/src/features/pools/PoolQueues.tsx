@@ -31,7 +31,7 @@ export function PoolQueues({ pool }: { pool: WorkPool }) {
           The default queue is made with the first run that waits. More queues let some runs go first.
         </Empty>
       ) : (
-        <div className="overflow-x-auto">
+        <div className="relative overflow-x-auto">
           <table className="w-full text-sm">
             <thead className="text-left text-xs text-ink-3">
               <tr className="border-b border-line [&_th]:px-4 [&_th]:py-2 [&_th]:font-normal">
