@@ -14,6 +14,7 @@ import { Card } from "@/components/ui/card";
 import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { Confirm } from "@/components/Confirm";
 import { EditPool } from "@/features/pools/EditPool";
+import { Holders } from "@/features/pools/Holders";
 import { PoolDeployments } from "@/features/pools/PoolDeployments";
 import { PoolQueues } from "@/features/pools/PoolQueues";
 import { PoolStatus } from "@/features/pools/PoolStatus";
@@ -59,6 +60,7 @@ export function PoolPage() {
             <div className="px-4 py-3">
               <Slots active={pool.active ?? 0} slots={pool.spec.slots} />
             </div>
+            <Holders pool={name} active={pool.active ?? 0} />
           </Card>
           <PoolWorkers name={name} />
           <Card title="Start a worker">
