@@ -12,6 +12,7 @@ import { pollWhileAway } from "@/api/live";
 
 export type Deployment = Schemas["Deployment"];
 export type DeploymentQuery = Schemas["DeploymentQuery"];
+export type DeploymentSpec = Schemas["NewDeployment"];
 export type DeploymentChange = Schemas["DeploymentChange"];
 export type DeploymentVersion = Schemas["DeploymentVersion"];
 export type NewDeploymentRun = Schemas["NewDeploymentRun"];
@@ -100,10 +101,11 @@ function useChange<Given, Answer>(
   });
 }
 
-export function useChangeDeployment(id: string) {
+export function useChangeDeployment(id: string, manner: Manner = {}) {
   const params = { path: { deployment: id } };
-  return useChange((body: DeploymentChange) =>
-    asked(api.PATCH("/api/deployments/{deployment}", { params, body })),
+  return useChange(
+    (body: DeploymentChange) => asked(api.PATCH("/api/deployments/{deployment}", { params, body })),
+    manner,
   );
 }
 

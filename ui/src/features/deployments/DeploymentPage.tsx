@@ -3,14 +3,12 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import { type Deployment, deployment as deploymentQuery } from "@/api/deployments";
-import { Facts, Tags } from "@/components/Facts";
-import { Json } from "@/components/Json";
-import { Ago } from "@/components/Moment";
+import { Tags } from "@/components/Facts";
 import { Loading, Trouble } from "@/components/Notices";
 import { PageHeader } from "@/components/PageHeader";
-import { Card } from "@/components/ui/card";
 import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { BackfillsTab } from "@/features/deployments/BackfillsTab";
+import { ConfigurationTab } from "@/features/deployments/ConfigurationTab";
 import { DeploymentActions } from "@/features/deployments/DeploymentActions";
 import { ParametersTab } from "@/features/deployments/ParametersTab";
 import { RunsTab } from "@/features/deployments/RunsTab";
@@ -29,7 +27,7 @@ const TABS: Record<string, { label: string; panel: (deployment: Deployment) => R
   versions: { label: "Versions", panel: (one) => <VersionsTab deployment={one} /> },
   backfills: { label: "Backfills", panel: (one) => <BackfillsTab deployment={one} /> },
   parameters: { label: "Parameters", panel: (one) => <ParametersTab deployment={one} /> },
-  configuration: { label: "Configuration", panel: (one) => <Configuration deployment={one} /> },
+  configuration: { label: "Configuration", panel: (one) => <ConfigurationTab deployment={one} /> },
 };
 
 export function DeploymentPage() {
@@ -115,66 +113,6 @@ function About({ deployment }: { deployment: Deployment }) {
         </span>
         <Tags tags={spec.tags} />
       </p>
-    </div>
-  );
-}
-
-function Configuration({ deployment }: { deployment: Deployment }) {
-  const { spec } = deployment;
-  const text = (value: number | null | undefined): string | null => value?.toString() ?? null;
-  return (
-    <div className="grid items-start gap-4 lg:grid-cols-2">
-      <Card title="How its runs execute">
-        <Facts
-          rows={[
-            ["Work pool", spec.pool ?? "none; the process that serves it"],
-            ["Queue", spec.queue ?? (spec.pool == null ? null : "the pool's default")],
-            ["Priority", text(spec.priority ?? 0)],
-            ["At once", spec.concurrency_limit == null ? "no limit" : `${spec.concurrency_limit} runs`],
-            ["When full", (spec.collision_strategy ?? "queue").replaceAll("_", " ")],
-            [
-              "Start deadline",
-              spec.start_deadline == null ? null : `${spec.start_deadline} s after it was due`,
-            ],
-            ["Retries", text(spec.retries)],
-            ["Crash retries", text(spec.crash_retries)],
-            ["Launcher", spec.launcher ?? "as the pool says"],
-            [
-              "Fairness key",
-              spec.fairness_key == null ? null : `${spec.fairness_key} (weight ${spec.weight ?? 1})`,
-            ],
-            ["Parameters checked", spec.enforce_parameter_schema === false ? "no" : "yes"],
-            ["Created", <Ago key="created" at={deployment.created} />],
-            ["Changed", <Ago key="changed" at={deployment.updated} />],
-            [
-              "Id",
-              <code key="id" className="font-mono text-xs">
-                {deployment.id}
-              </code>,
-            ],
-          ]}
-        />
-      </Card>
-      <div className="min-w-0 space-y-4">
-        <Card title="Code">
-          <Json value={spec.code} />
-        </Card>
-        {spec.environment != null && (
-          <Card title="Environment">
-            <Json value={spec.environment} />
-          </Card>
-        )}
-        {Object.keys(spec.job_variables ?? {}).length > 0 && (
-          <Card title="Job variables">
-            <Json value={spec.job_variables} />
-          </Card>
-        )}
-        {Object.keys(spec.labels ?? {}).length > 0 && (
-          <Card title="Labels">
-            <Json value={spec.labels} />
-          </Card>
-        )}
-      </div>
     </div>
   );
 }
