@@ -139,6 +139,21 @@ def sensors(count: int = 200) -> int:
 
 
 @task
+def weigh(parcel: int) -> int:
+    get_run_logger().info("Parcel %s is weighed", parcel)
+    _NEVER.wait(0.02)
+    return parcel % 30
+
+
+@flow
+def parcels(count: int = 5000) -> int:
+    """Many tasks that take a moment, to be watched."""
+    weight = sum(weigh.map(range(count)).result())
+    get_run_logger().info("All %s parcels are weighed.", f"{count:,}")
+    return weight
+
+
+@task
 def copy_part(number: int) -> int:
     log = get_run_logger()
     for step in range(1000):

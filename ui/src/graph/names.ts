@@ -6,7 +6,8 @@ import type { Nodes } from "./types";
 export function nameOf(nodes: Nodes, row: number): string {
   const label = nodes.labels[row] ?? "";
   if (nodes.kinds[row] !== "map") return label;
-  // The server calls it by the key of its task: `module.task/name × 40`.
-  if (label.includes("×")) return label.slice(label.lastIndexOf("/") + 1);
-  return `${label.replace(/-\d+$/, "")} × ${(nodes.sizes[row] ?? 0).toLocaleString()}`;
+  const slash = label.lastIndexOf("/");
+  // The server calls a map by the key of its task, `module.task/name`; who only saw items, by the first of them.
+  const name = slash < 0 ? label.replace(/-\d+$/, "") : label.slice(slash + 1);
+  return `${name} × ${(nodes.sizes[row] ?? 0).toLocaleString()}`;
 }

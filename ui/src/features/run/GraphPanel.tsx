@@ -40,7 +40,7 @@ export function GraphPanel({ scene, row, opened, onOpen, onGo }: PanelProps) {
     >
       <header className="flex items-start gap-2 border-b border-line px-3 py-2">
         <div className="min-w-0 flex-1">
-          <h3 className="text-sm font-semibold break-words">{nameOf(nodes, row)}</h3>
+          <h2 className="text-sm font-semibold break-words">{nameOf(nodes, row)}</h2>
           <div className="mt-1 flex flex-wrap items-center gap-2 text-xs text-ink-2">
             <StateBadge type={type} />
             {took(nodes, row, now) !== "" && <span>{took(nodes, row, now)}</span>}
@@ -169,9 +169,9 @@ function Neighbours({ title, rows, scene: { nodes }, onGo, left = false }: Neigh
   const shown = all ? rows.slice(0, 200) : rows.slice(0, NAMED);
   return (
     <section>
-      <h4 className="mb-0.5 font-semibold text-ink-2">
+      <h3 className="mb-0.5 font-semibold text-ink-2">
         {title} {rows.length > 1 && <span className="font-normal">({rows.length.toLocaleString()})</span>}
-      </h4>
+      </h3>
       <ul>
         {shown.map((row) => {
           const look = lookOf(STATES[nodes.states[row] ?? 255]);

@@ -19,24 +19,24 @@ export function LatestLines({ about, live }: { about: LogQuery; live: boolean })
   if (lines.length === 0) return null;
   return (
     <section>
-      <h4 className="mb-1 font-semibold text-ink-2">Latest lines</h4>
-      <ol
+      <h3 className="mb-1 font-semibold text-ink-2">Latest lines</h3>
+      <div
         role="log"
         aria-label="Latest lines"
         tabIndex={0}
         className="flex max-h-52 flex-col-reverse overflow-auto rounded bg-sunken px-2 py-1 font-mono text-[0.7rem]"
       >
         {lines.map((line) => (
-          <li key={line.id} className="flex gap-2">
+          <div key={line.id} className="flex gap-2">
             <time className="shrink-0 text-ink-3" title={exactTime(new Date(line.timestamp))}>
               {clockTime(new Date(line.timestamp)).slice(0, 8)}
             </time>
             <span className="break-words whitespace-pre-wrap" style={{ color: colourOf(line) }}>
               {pieces(line.message).map((piece) => piece.text)}
             </span>
-          </li>
+          </div>
         ))}
-      </ol>
+      </div>
     </section>
   );
 }

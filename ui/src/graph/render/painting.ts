@@ -34,7 +34,7 @@ export interface Drawn {
 const RASTER_FROM = 6000;
 const WORDS_UP_TO = 900;
 /** Pixels from which on a node has words also among many. */
-const WORDS_FROM = 70;
+const WORDS_FROM = 56;
 const LOWEST = 2.2;
 /** Pixels of a row from which on also many nodes are told apart. */
 const CELLS_FROM = 9;

@@ -101,9 +101,17 @@ export function GraphView(props: GraphViewProps) {
   const search = (next: string): void => {
     setText(next);
     setAt(0);
-    const first = matching(nodes, next)?.[0];
-    if (first !== undefined) goTo(first);
+    const all = matching(nodes, next);
+    sought.current = all?.length === 0;
+    if (all?.[0] !== undefined) goTo(all[0]);
   };
+  // What was searched for may come later: when what holds it is opened, or as the run goes on.
+  const sought = useRef(false);
+  useEffect(() => {
+    if (!sought.current || found?.[0] === undefined) return;
+    sought.current = false;
+    goTo(found[0]);
+  }, [found, goTo]);
   const jump = (by: 1 | -1): void => {
     if (found === null || found.length === 0) return;
     const to = (at + by + found.length) % found.length;
