@@ -25,7 +25,7 @@ from tests.integration.servers import Server, free_port, serving
 from tests.integration.workers import WorkerProcess, is_alive, processes_in, working
 
 FLOWS = """
-import os, time
+import atexit, os, time
 from pathlib import Path
 from levada import flow, runtime, task
 
@@ -57,6 +57,23 @@ def dies_once():
 def note(flow, run, state):
     with open("noted", "a") as file:
         file.write(f"{run.name} {state.name}\\n")
+
+@task
+def tick():
+    time.sleep(0.02)
+
+def linger():
+    Path("lingers").touch()
+    while not Path("leave").exists():
+        time.sleep(0.02)
+
+@flow
+def pausable():
+    if not Path("began").exists():
+        Path("began").touch()
+        atexit.register(linger)
+    while not Path("go").exists():
+        tick()
 
 @flow(on_crashed=[note])
 def dies():
@@ -159,6 +176,23 @@ def test_a_crash_retry_goes_through_a_worker_again(plane: Plane, code: Path, tmp
         found = eventually(lambda: in_state(plane, run.id, "Completed"), timeout=60)
     assert found.epoch == 2
     assert (code / "counted").read_text() == "x"  # what was completed is not done again
+
+
+def test_a_run_that_goes_on_before_its_process_has_ended_begins_when_that_has(
+    plane: Plane, code: Path, tmp_path: Path
+) -> None:
+    run = a_run(plane, code, "pausable")
+    with working(tmp_path / "log", pool=POOL):
+        eventually((code / "began").exists, timeout=30)
+        eventually(lambda: in_state(plane, run.id, "Running"), timeout=30)
+        plane.suspend_flow_run(run.id)
+        eventually((code / "lingers").exists, timeout=30)
+        eventually(lambda: in_state(plane, run.id, "Suspended"), timeout=30)
+        (code / "go").touch()
+        plane.resume_flow_run(run.id)
+        (code / "leave").touch()
+        found = eventually(lambda: in_state(plane, run.id, "Completed"), timeout=20)
+    assert found.epoch == 2
 
 
 def test_a_run_goes_on_without_its_worker(plane: Plane, code: Path, tmp_path: Path) -> None:

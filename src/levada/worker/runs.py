@@ -94,6 +94,8 @@ class Runs:
         self._launcher = launcher
         self._host = host
         self._runs: dict[UUID, Run] = {}
+        self._next: dict[UUID, Run] = {}
+        """Later epochs of runs whose processes have not ended yet: suspended and resumed at once, say."""
         self._launchers: dict[str, Launcher] = {}
         self._lock = threading.Lock()
         self._none_left = threading.Condition(self._lock)
@@ -105,7 +107,7 @@ class Runs:
     def held(self) -> list[Held]:
         """The runs, each with its epoch."""
         with self._lock:
-            return [Held(run.id, run.epoch, run.taken_from) for run in self._runs.values()]
+            return [Held(run.id, run.epoch, run.taken_from) for run in (*self._runs.values(), *self._next.values())]
 
     def output_writers(self) -> list[bytes]:
         """Under whose names the output of runs is kept that are alive."""
@@ -165,8 +167,9 @@ class Runs:
     def obey(self, command: WorkerCommand, grace: float | None) -> bool:
         """Carry a command out; False when that was done before."""
         with self._lock:
-            run = self._runs.get(command.run)
-        if run is None or run.epoch != command.epoch:
+            here = (self._runs.get(command.run), self._next.get(command.run))
+        run = next((one for one in here if one is not None and one.epoch == command.epoch), None)
+        if run is None:
             return self._disclaim(command)
         if run.stop is not None and run.stop[0] in {command.kind, "kill"}:
             return False
@@ -183,7 +186,7 @@ class Runs:
         """Stop every run because the worker is stopped."""
         with self._lock:
             self._hurry_since = self._hurry_since or time.monotonic()
-            runs = list(self._runs.values())
+            runs = [*self._runs.values(), *self._next.values()]
         for run in runs:
             if run.stop is None or run.stop[0] != "kill":
                 run.stop_with(kind, "The worker was stopped.", run.order.grace)
@@ -222,17 +225,29 @@ class Runs:
 
     def _enter(self, run: Run) -> bool:
         with self._lock:
-            if run.id in self._runs:
+            there = self._next.get(run.id) or self._runs.get(run.id)
+            if there is not None and there.epoch >= run.epoch:
                 return False
+            if there is not None:
+                self._next[run.id] = run  # it begins when the process before it has ended
+                return True
             self._runs[run.id] = run
-        threading.Thread(target=self._see_through, args=(run,), name=f"levada-run-{run.name}", daemon=True).start()
+        self._start(run)
         return True
+
+    def _start(self, run: Run) -> None:
+        threading.Thread(target=self._see_through, args=(run,), name=f"levada-run-{run.name}", daemon=True).start()
 
     def _leave(self, run: Run) -> None:
         with self._none_left:
             self._runs.pop(run.id, None)
+            following = self._next.pop(run.id, None)
+            if following is not None:
+                self._runs[run.id] = following
             if not self._runs:
                 self._none_left.notify_all()
+        if following is not None:
+            self._start(following)
         if run.watched is not None:
             os.close(run.watched)
         self._changed()
