@@ -36,14 +36,16 @@ export function ArtifactRow({ artifact, narrow, chosen, onOpen }: ArtifactRowPro
       <Icon size={16} aria-hidden className="shrink-0 text-ink-3" />
       <span className={classes("min-w-0", narrow ? "flex-1" : "w-56 max-sm:flex-1")}>
         <span className="block truncate font-medium">{artifact.key ?? "without a key"}</span>
-        <span className="block truncate text-xs text-ink-3">{artifact.type}</span>
+        <span className={classes("block truncate text-xs", chosen ? "text-ink-2" : "text-ink-3")}>
+          {artifact.type}
+        </span>
       </span>
       {!narrow && (
         <span className="hidden min-w-0 flex-1 truncate text-xs text-ink-2 sm:block">
           {artifact.description ?? glimpse(artifact.type, artifact.data)}
         </span>
       )}
-      <span className="shrink-0 text-xs text-ink-3">
+      <span className={classes("shrink-0 text-xs", chosen ? "text-ink-2" : "text-ink-3")}>
         <Ago at={artifact.updated} />
       </span>
     </button>
