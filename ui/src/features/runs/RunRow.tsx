@@ -11,6 +11,9 @@ interface RunRowProps {
   onChoose?: (chosen: boolean) => void;
 }
 
+/** With what every message of an exception begins, which says nothing that the state does not say. */
+const COMMONPLACE = /^(Flow|Task) run encountered an exception: /;
+
 /** A flow run in a list: what it is, how it is, and why it failed. */
 export function RunRow({ run, chosen, onChoose }: RunRowProps) {
   const message = run.states?.at(-1)?.message;
@@ -43,7 +46,7 @@ export function RunRow({ run, chosen, onChoose }: RunRowProps) {
         </div>
         {message != null && message !== "" && (
           <p className={`mt-0.5 truncate text-xs ${bad ? "text-danger" : "text-ink-3"}`} title={message}>
-            {message}
+            {message.replace(COMMONPLACE, "")}
           </p>
         )}
       </div>
