@@ -72,13 +72,19 @@ def test_a_pool_and_its_queues_are_made_changed_paused_and_deleted(world, view, 
     page.get_by_label("Description").fill("For printing.")
     write_json(view, "Base job template (JSON)", "{")
     expect(page.get_by_role("dialog").get_by_role("button", name="Save")).to_be_disabled()
-    write_json(view, "Base job template (JSON)", '{"variables": {"properties": {"env": {"type": "object"}}}}')
+    write_json(
+        view, "Base job template (JSON)", '{"variables": {"properties": {"image": {"type": "string", "default": "a"}}}}'
+    )
+    confirm(view, "Save")
+    press(page.locator("main"), "More to do with this pool")
+    page.get_by_role("menuitem", name="Edit").click()
+    page.get_by_role("dialog").get_by_label("image").fill("b")  # its form
     confirm(view, "Save")
     page.locator("main").get_by_role("button", name="Pause").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("paused")
     spec = client.read_work_pool("press").spec
     assert (spec.slots, spec.description, spec.paused) == (3, "For printing.", True)
-    assert spec.base_job_template == {"variables": {"properties": {"env": {"type": "object"}}}}
+    assert spec.base_job_template == {"variables": {"properties": {"image": {"type": "string", "default": "b"}}}}
 
     press(page.locator("main"), "More to do with this pool")
     page.get_by_role("menuitem", name="Delete").click()

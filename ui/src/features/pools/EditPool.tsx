@@ -6,6 +6,8 @@ import { Trouble } from "@/components/Notices";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
+import { variablesOf } from "@/features/pools/template";
+import { TemplateForm } from "@/features/pools/TemplateForm";
 
 /** What the text of a template says, or why it is none. */
 function readTemplate(text: string): { value: Record<string, unknown> | null } | { problem: string } {
@@ -29,7 +31,9 @@ export function EditPool({ pool, onClose }: { pool: WorkPool; onClose: () => voi
   const [grace, setGrace] = useState(String(spec.cancel_grace ?? 30));
   const [template, setTemplate] = useState(before);
   const change = useChangePool(spec.name);
+  const [filling, setFilling] = useState(spec.base_job_template != null);
   const read = readTemplate(template);
+  const fillable = "value" in read && variablesOf(read.value) !== null;
 
   const send = (event: SyntheticEvent): void => {
     event.preventDefault();
@@ -97,21 +101,43 @@ export function EditPool({ pool, onClose }: { pool: WorkPool; onClose: () => voi
             )}
           </Field>
         </div>
-        <Field
-          label="Base job template (JSON)"
-          hint="What every run of the pool is started with, and which of it deployments may set."
-          problem={"problem" in read ? read.problem : undefined}
-        >
-          {(ids) => (
-            <JsonEditor
-              id={ids.id}
-              label="Base job template (JSON)"
-              describedBy={ids["aria-describedby"]}
-              value={template}
-              onChange={setTemplate}
-            />
-          )}
-        </Field>
+        {fillable && (
+          <div
+            className="flex items-center gap-2 text-sm font-medium"
+            role="group"
+            aria-label="Base job template"
+          >
+            Base job template
+            <Button size="small" look={filling ? "primary" : "ghost"} onClick={() => setFilling(true)}>
+              Form
+            </Button>
+            <Button size="small" look={filling ? "ghost" : "primary"} onClick={() => setFilling(false)}>
+              JSON
+            </Button>
+          </div>
+        )}
+        {filling && fillable && "value" in read && read.value !== null ? (
+          <TemplateForm
+            template={read.value}
+            onChange={(value) => setTemplate(JSON.stringify(value, null, 2))}
+          />
+        ) : (
+          <Field
+            label="Base job template (JSON)"
+            hint="What every run of the pool is started with, and which of it deployments may set."
+            problem={"problem" in read ? read.problem : undefined}
+          >
+            {(ids) => (
+              <JsonEditor
+                id={ids.id}
+                label="Base job template (JSON)"
+                describedBy={ids["aria-describedby"]}
+                value={template}
+                onChange={setTemplate}
+              />
+            )}
+          </Field>
+        )}
       </form>
       {change.error !== null && <Trouble problem={change.error} />}
     </Dialog>
