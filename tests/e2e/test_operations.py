@@ -168,6 +168,11 @@ def test_a_deployment_is_edited_run_scheduled_and_rolled_back(world, view, clien
     confirm(view, "Create")
     assert "0 4 * * 1-5" in str(client.read_deployment(deployment).schedules)
 
+    [schedule] = client.read_deployment(deployment).schedules
+    press(page.locator("main"), f"Delete the schedule {schedule.spec.slug}")
+    confirm(view, "Delete")
+    assert client.read_deployment(deployment).schedules == []
+
     view.open(f"/deployments/{deployment}?tab=versions")
     page.get_by_role("button", name="Roll back …").first.click()
     confirm(view, "Roll back")
@@ -178,6 +183,42 @@ def test_a_deployment_is_edited_run_scheduled_and_rolled_back(world, view, clien
     assert client.read_deployment(deployment).paused
     press(page.locator("main"), "Go on")
     expect(page.get_by_role("heading", level=1)).not_to_contain_text("paused")
+
+
+def test_a_deployment_runs_with_what_its_form_takes_and_says_what_it_does_not(world, view, client):
+    with temporary_settings({"api.url": f"{world.url}/api"}):
+        deployment = flows.copy_archive.deploy("formed", work_pool_name="gpu", print_next_steps=False)
+    page = view.open(f"/deployments/{deployment}").page
+    press(page.locator("main"), "Run")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("parts").fill("many")
+    press(dialog, "Run now")
+    expect(dialog).to_contain_text("A number is asked for.")
+    dialog.get_by_label("parts").fill("3")
+    confirm(view, "Run now")
+    [run] = eventually(lambda: client.read_flow_runs(deployment_ids=[deployment]))
+    assert str(client.read_flow_run(run.id).parameters["parts"]) == "3"
+    client.cancel_flow_run(run.id)
+
+
+def test_a_backfill_is_looked_at_started_paused_and_cancelled(world, view, client):
+    with temporary_settings({"api.url": f"{world.url}/api"}):
+        deployment = flows.copy_archive.deploy("filled", work_pool_name="gpu", interval=3600, print_next_steps=False)
+    page = view.open(f"/deployments/{deployment}?tab=backfills").page
+    press(page.locator("main"), "New backfill")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("From").fill("2026-01-01T00:00")
+    dialog.get_by_label("Until").fill("2026-01-02T00:00")
+    press(dialog, "Show what it would make")
+    expect(page.get_by_role("heading", name="24 runs would be made")).to_be_visible()
+    confirm(view, "Begin")
+    row = page.get_by_role("tabpanel").get_by_role("listitem").first
+    press(row, "Pause")
+    expect(row).to_contain_text("paused")
+    assert client.read_backfills(deployment)[0].state == "paused"
+    press(row, "Cancel …")
+    confirm(view, "Cancel the backfill")
+    eventually(lambda: client.read_backfills(deployment)[0].state == "cancelled")
 
 
 def test_what_a_run_shows_as_diagram_and_table_is_drawn(world, view, client):

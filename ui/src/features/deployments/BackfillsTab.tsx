@@ -30,7 +30,7 @@ export function BackfillsTab({ deployment }: { deployment: Deployment }) {
       {found.data?.length === 0 && (
         <Empty
           title="No backfill yet."
-          command={`levada backfill create ${full} --from 2026-01-01 --to 2026-02-01 --dry-run`}
+          command={`levada backfill ${full} --from 2026-01-01 --to 2026-02-01 --dry-run`}
         >
           A backfill makes the runs of a range of times gone by: those that are missing, those that failed, or
           all.

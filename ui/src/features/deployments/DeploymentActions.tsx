@@ -54,7 +54,7 @@ export function DeploymentActions({ deployment }: { deployment: Deployment }) {
         open={deleting}
         onOpenChange={setDeleting}
         title={`Delete ${full}?`}
-        text="Its schedules and versions go with it. The runs that it made stay."
+        text="Its schedules and versions go with it. Runs of it that wait are cancelled; all others stay."
         action="Delete"
         busy={remove.isPending}
         problem={remove.error}

@@ -98,7 +98,9 @@ export function EditDeployment({ deployment, onClose }: { deployment: Deployment
                 value={form.queue}
                 onChange={(event) => set({ queue: event.target.value })}
               >
-                <option value="">the pool&apos;s default</option>
+                {(before.queue === "" || form.pool !== before.pool) && (
+                  <option value="">the pool&apos;s default</option>
+                )}
                 {queues.map((one) => (
                   <option key={one.spec.name}>{one.spec.name}</option>
                 ))}

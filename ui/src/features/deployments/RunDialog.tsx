@@ -69,7 +69,7 @@ export function RunDialog({ deployment, onClose }: { deployment: Deployment; onC
       }
     >
       <form id="run-deployment" noValidate onSubmit={send} className="space-y-4">
-        {run.error !== null && <Trouble problem={run.error} />}
+        {run.error !== null && Object.keys(form.problems).length === 0 && <Trouble problem={run.error} />}
         <SchemaForm {...form} />
         <details className="rounded-md border border-line px-3 py-2">
           <summary className="cursor-pointer text-sm font-medium">
